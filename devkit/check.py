@@ -17,6 +17,8 @@ from pathlib import Path
 from devkit import audit, test
 
 BIN = Path(sys.executable).parent
+FAST = "not (slow or browser or alone or all_cores)"
+"""The tests of `--fast`: quick ones, and none of the proofs."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -25,7 +27,9 @@ def main(words: Sequence[str]) -> int:
         prog="python3 dev.py check", description="Everything that must hold."
     )
     parser.add_argument(
-        "--fast", action="store_true", help="leave out the tests marked slow or browser"
+        "--fast",
+        action="store_true",
+        help="leave out the tests marked slow or browser, and the proofs",
     )
     parser.add_argument(
         "--no-tests", action="store_true", help="only the checks that run no test"
@@ -45,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         ("imports", lambda: _call(BIN / "lint-imports", "--no-logo")),
     ]
     if not options.no_tests:
-        selection = ["-m", "not slow and not browser"] if options.fast else []
+        selection = ["-m", FAST] if options.fast else []
         # Two at once: the quick tests' waits are too short to disturb each other.
         parts = 2 if options.fast else None
         steps.append(("tests", lambda: test.main([*selection, "-q"], parts)))

@@ -230,6 +230,7 @@ def fill(what: Any, names: dict[str, str]) -> Any:
     return what
 
 
+@pytest.mark.slow(seconds=0.1)
 @pytest.mark.parametrize("bad", TABLE, ids=lambda bad: f"{bad.form_name}: {bad.name}")
 def test_bad_input_is_answered_and_nothing_is_lost(
     app: Flask, bad: Bad, twins: dict[str, str], logged_in: Callable[..., Visitor]

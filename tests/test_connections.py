@@ -129,6 +129,7 @@ def test_a_role_that_spoils_its_own_connections_stops_nothing_and_is_named_at_th
             dispose(app)
 
 
+@pytest.mark.slow(seconds=1.2)
 @pytest.mark.parametrize("words", [("user", "list"), ("store", "list"), ("supervise",)])
 def test_a_command_that_may_not_start_says_so_in_one_sentence(
     config: Any, words: tuple[str, ...]

@@ -121,6 +121,7 @@ def fill(random_: random.Random, token: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow(seconds=5.6)
 @pytest.mark.parametrize("role", ["nobody", "customer", "agent of A", "owner"])
 def test_no_route_breaks_and_no_stranger_passes(
     app: Flask, role: str, theirs: Order, mine: Order, logged_in: Callable[..., Visitor]

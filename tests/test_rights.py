@@ -254,6 +254,7 @@ STORE_ONLY = {
 """Refused for the stores' role, or without a row."""
 
 
+@pytest.mark.slow(seconds=0.1)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("what", EVERYBODY)
 def test_hostile_statements_of_either_role(
@@ -265,6 +266,7 @@ def test_hostile_statements_of_either_role(
         assert refused(connection, EVERYBODY[what].replace("{other}", other))
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize("what", STORE_ONLY)
 def test_hostile_statements_of_a_store(
     connected: Connected, theirs: Order, mine: Order, what: str
@@ -314,6 +316,7 @@ def hold(order: Order, **changes: Any) -> dict[str, Any]:
     return words | changes
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     "changes",
     [

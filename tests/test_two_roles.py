@@ -163,6 +163,7 @@ def test_a_role_that_is_not_there_is_asked_for_with_its_lines(
         tables_owner.migrate(urls | {"store": urls["app"]})
 
 
+@pytest.mark.slow(seconds=7.4)
 @pytest.mark.parametrize(
     "flask",
     [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]],

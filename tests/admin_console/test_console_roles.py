@@ -54,6 +54,7 @@ OF_ONE_S_OWN_LOG_IN = (
 ROLES = ("owner", "finance", "support")
 
 
+@pytest.mark.slow(seconds=0.1)
 @pytest.mark.parametrize("path", ACTS)
 def test_who_may_press_what(
     logged_in: Callable[..., Visitor],
@@ -173,6 +174,7 @@ FORGERIES: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow(seconds=0.1)
 @pytest.mark.parametrize("path", ACTS)
 def test_no_act_is_done_for_a_page_of_somebody_else(
     owner: Visitor, scene: Scene, counts: Callable[[], dict[str, int]], path: str

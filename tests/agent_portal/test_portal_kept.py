@@ -85,6 +85,7 @@ def ended(
 WAYS = ["idle", "ended elsewhere", "logged out", "cookies gone"]
 
 
+@pytest.mark.slow(seconds=0.7)
 @pytest.mark.parametrize("how", WAYS)
 def test_thirty_ticks_come_back_and_go_with_one_more_press(
     app: Flask, portal: Visitor, place: Any, order_of: Any, jump: Any, how: str

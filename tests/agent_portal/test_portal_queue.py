@@ -192,6 +192,7 @@ class TestSearch:
             and 'aria-current="page">New' not in page
         )
 
+    @pytest.mark.slow(seconds=0.7)
     @pytest.mark.parametrize(
         ("state", "tab"),
         [("pending", "New"), ("queued", "Processing"), ("submitting", "Processing"), ("processing",

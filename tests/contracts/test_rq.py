@@ -414,6 +414,7 @@ def test_a_ring_of_a_dead_valkey_fails_at_once() -> None:
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.slow(seconds=2.3)
 def test_an_idle_worker_outlives_a_valkey_that_comes_back(
     own_valkey: Valkey, worker: Start, file: Path, until: Until
 ) -> None:

@@ -259,6 +259,7 @@ DAMAGE = [
 ]
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     ("rule", "damage", "subject"),
     DAMAGE,

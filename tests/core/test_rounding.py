@@ -119,6 +119,7 @@ def begin_anew(balance: int) -> None:
     assert note(balance).startswith("fits")
 
 
+@pytest.mark.slow(seconds=4.4)
 @settings(
     max_examples=20,
     deadline=None,

@@ -106,6 +106,7 @@ def test_the_table_can_be_printed() -> None:
     assert "commit if none is open, write_off" in printed
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_in_the_table_is_refused(desk: Desk, kind: str) -> None:
     if kind in ORDER_KINDS:
@@ -142,6 +143,7 @@ def test_a_person_says_why(desk: Desk, action: str) -> None:
     desk.press(case_id, action, amount)
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize(
     ("kind", "state"), list(itertools.product(ORDER_KINDS, STATES))
 )
@@ -744,6 +746,7 @@ _presses = st.tuples(
 _news = st.sampled_from(["processing", "completed", "failed", "refunded"])
 
 
+@pytest.mark.slow(seconds=8.4)
 @settings(
     max_examples=25,
     deadline=None,

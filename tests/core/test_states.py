@@ -93,6 +93,7 @@ def test_every_state_a_supplier_can_be_asked_in_has_an_answer_for_every_word() -
             assert effect in ("same", "case")
 
 
+@pytest.mark.slow(seconds=0.1)
 @pytest.mark.parametrize(
     ("frm", "to"),
     [
@@ -134,6 +135,7 @@ def test_every_state_has_words_for_both_readers(ama: int, state: State) -> None:
         assert "fail" not in customer.sentence.lower()
 
 
+@pytest.mark.slow(seconds=8.8)
 @settings(
     max_examples=60,
     deadline=None,

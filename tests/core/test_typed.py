@@ -159,6 +159,7 @@ def test_what_is_seen_to_be_no_number_stays_none(text: str, says: str) -> None:
     assert says in bad.value.sentence
 
 
+@pytest.mark.slow(seconds=2.6)
 @given(st.text(max_size=40))
 def test_reading_what_was_read_changes_nothing(text: str) -> None:
     for read in (

@@ -45,6 +45,7 @@ def run(folder: Path, *words: str) -> list[tuple[str, str]]:
     return [(words[1], words[2].partition("::")[2]) for words in lines]
 
 
+@pytest.mark.slow(seconds=2.5)
 def test_together_they_run_every_test_once_and_part_no_file(tmp_path: Path) -> None:
     written(tmp_path, a=3, b=2, c=2, d=1)
     ran = run(tmp_path, "-k", "not c1")

@@ -85,6 +85,7 @@ def test_a_new_password_keeps_this_log_in_and_ends_the_others(
     ]
 
 
+@pytest.mark.slow(seconds=0.7)
 @pytest.mark.parametrize(
     ("room", "email", "shared", "times", "pause_s"),
     [
@@ -115,6 +116,7 @@ def test_the_log_in_does_not_last_longer_for_a_new_password(
     assert here.get("/account/sessions").status_code == 303
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize(
     ("present", "new", "again", "says"),
     [

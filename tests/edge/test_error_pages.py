@@ -170,6 +170,7 @@ def test_health_is_answered_on_any_host(app: Flask) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("kind", ["dead", "silent"])
 def test_health_tells_what_is_gone_and_is_never_slow(
     kind: str, dead_port: int, silent_port: int, door_app: Callable[..., Flask]

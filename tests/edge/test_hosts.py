@@ -155,6 +155,7 @@ def test_forwarding_headers_of_strangers_count_for_nothing(app: Flask) -> None:
 TWO_HOSTS = "names two different addresses"
 
 
+@pytest.mark.slow(seconds=0.5)
 @pytest.mark.parametrize("hops", [0, 1])
 @pytest.mark.parametrize(
     "other",
@@ -176,6 +177,7 @@ def test_a_forwarded_host_beside_another_host_is_refused(
     assert TWO_HOSTS in answer.text
 
 
+@pytest.mark.slow(seconds=0.5)
 @pytest.mark.parametrize(
     "same",
     [

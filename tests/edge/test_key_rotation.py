@@ -142,6 +142,7 @@ def test_the_device_of_a_customer_is_known_after_a_new_key(turn: Turn) -> None:
     assert signed_by(alone, new)[0] == ["K7QM2XR94T"]
 
 
+@pytest.mark.slow(seconds=0.5)
 @pytest.mark.parametrize(
     ("token", "status"),
     [

@@ -130,6 +130,7 @@ def missing() -> Iterator[str]:
     return (f"{number:010d}" for number in range(10**6))
 
 
+@pytest.mark.slow(seconds=0.6)
 @pytest.mark.parametrize(("method", "path"), WAYS)
 def test_guessing_codes_ends_by_every_way_alone_and_other_stores_go_on(
     app: Flask, method: str, path: str

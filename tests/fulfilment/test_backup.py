@@ -196,6 +196,7 @@ LEFT_BEHIND = [
 ]
 
 
+@pytest.mark.slow(seconds=0.7)
 @pytest.mark.parametrize("role", ["store", "app"])
 @pytest.mark.parametrize("statement", LEFT_BEHIND)
 def test_nothing_that_a_role_may_leave_in_the_database_ends_its_backups(

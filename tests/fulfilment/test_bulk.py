@@ -194,6 +194,7 @@ def test_no_more_lines_than_the_float_can_pay(
     assert states(desk, made) == ["processing"] * 7 + ["queued"] * 5
 
 
+@pytest.mark.slow(seconds=0.7)
 @pytest.mark.parametrize(
     "fault", ["reset_after", "http_500_after", "truncated_json", "html_502_after"]
 )
@@ -219,6 +220,7 @@ def test_an_unclear_envelope_is_looked_up_line_by_line_and_never_sent_again(
     assert sorted(desk.charges()) == sorted(order.order_ref for order in made)
 
 
+@pytest.mark.slow(seconds=2.6)
 @pytest.mark.parametrize("fault", ["drop_before", "http_500_before"])
 def test_an_envelope_that_bought_nothing_is_proven_absent_line_by_line_and_then_bought_one_by_one(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, fault: str

@@ -146,6 +146,7 @@ def test_a_failed_order_is_watched_for_a_day_of_time_that_passes(
     assert 24 * HOUR_S <= clock.steady_s() - failed_at < 25.5 * HOUR_S
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("by", CHANGES)
 @pytest.mark.parametrize(
     ("fault", "wait_s", "times"),

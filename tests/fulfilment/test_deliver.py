@@ -82,6 +82,7 @@ def test_an_answer_lost_after_the_charge_is_found_by_look_up(
     assert order.attempt == 1
 
 
+@pytest.mark.slow(seconds=0.5)
 @pytest.mark.parametrize(
     "fault", ["drop_before", "reset_before", "html_502", "empty_503", "http_500_before"]
 )

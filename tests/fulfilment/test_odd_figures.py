@@ -55,6 +55,7 @@ def move_theirs(desk: Desk, pesewas: int) -> None:
         )
 
 
+@pytest.mark.slow(seconds=0.7)
 @pytest.mark.parametrize("kept", faults.KEPT)
 @pytest.mark.parametrize(("price", "wallet"), [(4, 0), (0, 5), (9, 5)])
 def test_a_supplier_of_fractions_stops_nothing_and_a_missing_purchase_still_shows(

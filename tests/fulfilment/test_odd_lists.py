@@ -98,6 +98,7 @@ SPELLINGS = [
 ]
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_prices_and_hidden_flags_survive_another_spelling_of_the_validity(
     lists: Lists, spelling: str
@@ -143,6 +144,7 @@ def test_a_size_in_another_unit_is_the_same_bundle(lists: Lists) -> None:
     assert [one.id for one in bundles()] == before
 
 
+@pytest.mark.slow(seconds=0.9)
 @pytest.mark.parametrize(
     ("gb", "said"), [(1, "1000MB"), (5, "5000 MB"), (10, "10000MB")]
 )
@@ -198,6 +200,7 @@ def test_of_two_bundles_that_mean_the_same_the_one_on_sale_goes_on(
     ]
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize(
     "odd",
     [
@@ -230,6 +233,7 @@ def test_what_cannot_be_bought_is_not_on_the_shelf_and_the_sync_names_it(
     assert report is not None and [one["product"] for one in report.left_out] == ["ODD"]
 
 
+@pytest.mark.slow(seconds=0.6)
 @pytest.mark.parametrize("capacity", ["7 GB", "7gb", "7.0GB", " 7GB", "7168 MB"])
 def test_a_size_goes_out_just_as_it_is_listed(lists: Lists, capacity: str) -> None:
     lists.sync(row(capacity=capacity))
@@ -274,6 +278,7 @@ UNREADABLE = [
 ]
 
 
+@pytest.mark.slow(seconds=1.1)
 @pytest.mark.parametrize(("odd", "why"), UNREADABLE)
 def test_the_owner_reads_why_a_listed_product_is_not_sold_and_not_that_it_is_gone(
     lists: Lists, owner: Visitor, odd: dict[str, Any], why: str
@@ -395,6 +400,7 @@ def test_a_list_without_anything_on_sale_is_not_called_empty(lists: Lists) -> No
     )
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("unsaid", [None, "", "N/A", 30, "30"])
 def test_a_list_that_does_not_say_how_long_changes_no_bundle(
     lists: Lists, unsaid: object
@@ -441,6 +447,7 @@ def seven() -> list[tuple[int, str, bool]]:
     return [(one.id, one.validity, one.is_sold) for one in bundles(7 * 1024)]
 
 
+@pytest.mark.slow(seconds=0.8)
 @pytest.mark.parametrize("first", [*UNSAID, 30, "30", "30 dyas"])
 def test_a_bundle_that_did_not_say_how_long_keeps_its_prices_when_it_does(
     lists: Lists, first: object

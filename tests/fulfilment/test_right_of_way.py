@@ -182,6 +182,7 @@ def test_news_goes_before_what_is_in_the_list_already(
     assert made()[1] == 12  # its routine ring found the lease gone
 
 
+@pytest.mark.slow(seconds=5)
 def test_three_hundred_reported_at_once_starve_no_purchase_and_never_pass_the_budget(
     make_desk: Callable[..., Desk], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

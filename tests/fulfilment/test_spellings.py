@@ -61,6 +61,7 @@ def test_half_a_gigabyte_is_five_hundred_megabytes_either_way() -> None:
     assert sizes.contradicts("500GB", "500MB")
 
 
+@pytest.mark.slow(seconds=0.5)
 @pytest.mark.parametrize("spelling", [*SAME, *REFERENCES])
 def test_a_look_up_in_another_spelling_completes_the_order(
     desk: Desk, spelling: str
@@ -87,6 +88,7 @@ def test_a_look_up_of_another_size_completes_nothing_and_is_a_case(desk: Desk) -
     )  # the right answer is believed after wrong ones
 
 
+@pytest.mark.slow(seconds=1.7)
 @pytest.mark.parametrize("spelling", REFERENCES)
 def test_purchases_answered_in_another_spelling_are_accepted_and_open_no_breaker(
     desk: Desk, spelling: str
@@ -283,6 +285,7 @@ STRANGE: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow(seconds=1.1)
 @pytest.mark.parametrize("strange", STRANGE, ids=str)
 @pytest.mark.parametrize("status", ["sent", "successful"])
 def test_a_look_up_without_a_reference_that_may_be_of_another_order_is_no_answer(

@@ -31,6 +31,7 @@ def read_balance(desk: Desk) -> str:
     return row.result_text
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("stranger", STRANGERS)
 @pytest.mark.parametrize("endpoint", ["balance", "products", "status"])
 def test_a_stranger_s_answer_to_a_read_stops_no_buying(
@@ -53,6 +54,7 @@ def test_a_stranger_s_answer_to_a_read_stops_no_buying(
     assert desk.read(known).state == "processing"
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_a_stranger_s_answer_to_a_purchase_is_unclear_and_buys_once(
     desk: Desk, stranger: str

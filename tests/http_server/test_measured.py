@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import http.client
 
+import pytest
+
 from benchmarks import side_by_side, thin
 
 
@@ -18,6 +20,7 @@ def asked(address: str, path: str) -> tuple[int, bytes]:
         line.close()
 
 
+@pytest.mark.slow(seconds=2.1)
 def test_our_front_around_the_empty_view_starts_and_answers_both_ways() -> None:
     with side_by_side.server(side_by_side.FRONT, "") as (address, _pid):
         assert asked(address, "/") == (204, b"")

@@ -68,6 +68,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow(seconds=3.6)
 @pytest.mark.parametrize("name", mutants.MUTANTS)
 def test_a_rule_that_is_taken_out_is_seen(name: str, database: Database) -> None:
     seed, invariants = CAUGHT[name]
@@ -179,6 +180,7 @@ def ask(mutant: str | None, code: str = LATE) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.slow(seconds=1.6)
 @pytest.mark.parametrize(
     ("mutant", "sends"), [("lease_check", True), ("grace", False), (None, False)]
 )

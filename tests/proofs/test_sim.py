@@ -72,6 +72,7 @@ def test_every_invariant_holds_in_every_seed(say: Callable[[object], None]) -> N
     )
 
 
+@pytest.mark.slow(seconds=4.8)
 @pytest.mark.parametrize(("seed", "orders", "bulk", "was"), REGRESSION_SEEDS)
 def test_what_once_broke_holds(
     database: Database, seed: int, orders: int, bulk: BulkMode, was: str
@@ -79,6 +80,7 @@ def test_what_once_broke_holds(
     check(sim.run_seeds([seed], database, orders=orders, bulk=bulk), orders, bulk)
 
 
+@pytest.mark.slow(seconds=10.5)
 def test_a_seed_is_a_run(database: Database) -> None:
     """Also after another seed has run in this process, and in another process whose sets have
     another order."""
@@ -219,6 +221,7 @@ def test_a_process_that_gives_way_with_a_transaction_open_is_an_error_of_ours(
     assert "QueuePool limit" in evidence
 
 
+@pytest.mark.slow(seconds=4)
 def test_nothing_of_a_seed_is_left_for_the_next(database: Database) -> None:
     sim.run_seeds([1], database)
     store = database.fresh()

@@ -50,6 +50,7 @@ def test_the_ordering_device_sees_the_number_and_others_see_it_masked(shop, bund
         parse_clean(html)
 
 
+@pytest.mark.slow(seconds=2.5)
 def test_the_device_cookie_is_host_only_signed_and_remembers_twenty(
     app, shop, bundle, change_store, using
 ):

@@ -227,6 +227,7 @@ def test_cut_never_uncovers_a_secret() -> None:
     assert "sk_" not in records[0].response_body
 
 
+@pytest.mark.slow(seconds=2.4)
 def test_masking_a_full_answer_is_quick() -> None:
     """Patterns that backtrack would let one answer hold a worker."""
     for filler in (
