@@ -114,14 +114,16 @@ def test_a_value_the_database_cannot_take_is_400(
     assert customer.get("/track").status_code == 400
 
 
+def too_slow() -> None:
+    """A statement that runs into the limit of its time."""
+    db.session.execute(text("SET LOCAL statement_timeout = 20"))
+    db.session.execute(text("SELECT pg_sleep(5)"))
+
+
 def test_a_statement_that_takes_too_long_is_503(
     customer: Visitor, failing: Callable[..., None]
 ) -> None:
-    failing(
-        lambda: db.session.execute(
-            text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")
-        )
-    )
+    failing(too_slow)
     answer = customer.get("/track")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "10"

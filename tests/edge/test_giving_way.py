@@ -267,15 +267,17 @@ def test_what_was_committed_is_not_done_twice(
     assert before and tables_owner.read(prices) == [price + 100 for price in before]
 
 
+def too_slow() -> None:
+    """A statement that runs into the limit of its time."""
+    db.session.execute(text("SET LOCAL statement_timeout = 20"))
+    db.session.execute(text("SELECT pg_sleep(5)"))
+
+
 def test_a_mistake_is_made_once(
     customer: Visitor, page: Callable[..., None], said: list[str]
 ) -> None:
     """A statement that is too slow or wrong would be so again."""
-    page(
-        lambda: db.session.execute(
-            text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)")
-        )
-    )
+    page(too_slow)
     answer = customer.get("/track")
     assert (answer.status_code, said) == (503, ["57014"])
     assert WORDS[503].sentence in answer.text
@@ -347,7 +349,7 @@ def test_a_page_that_sends_again_never_holds_a_password(
     from edge.limits import _endpoint
 
     def view() -> str:
-        db.session.execute(text("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)"))
+        too_slow()
         return ""
 
     monkeypatch.setitem(
