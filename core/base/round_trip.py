@@ -69,7 +69,8 @@ def _read(
             raise _Lost(error) from error
         raise OperationalError(statement, None, error) from error
     finally:
-        if connection.broken:
+        if connection.broken or connection.autocommit:
+            # one that commits each statement by itself must reach nobody
             pooled.invalidate()
         else:
             pooled.close()
