@@ -143,7 +143,8 @@ def test_a_failed_order_is_watched_for_a_day_of_time_that_passes(
     set_clock(by)
     look(watch)
     desk.work_until(order, "refunded")
-    assert 24 * HOUR_S <= clock.steady_s() - failed_at < 25.5 * HOUR_S
+    # the day began a little before this test could read its clock
+    assert 24 * HOUR_S - 1 <= clock.steady_s() - failed_at < 25.5 * HOUR_S
 
 
 @pytest.mark.slow(seconds=0.4)
