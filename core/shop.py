@@ -37,21 +37,30 @@ class Shop:
 def by_slug(slug: str) -> Shop | None:
     """The shop at this subdomain, or None. A shop that this process meets for the first time costs
     one statement more, since whose rows may be read is said before they are."""
-    store_id = _ids.get(slug)
-    if store_id is None:
+    row = _row(slug, _ids.get(slug))
+    if row is None:
         store = stores.by_slug(slug)
         if store is None:
+            _ids.pop(slug, None)
             return None
-        store_id = _ids[slug] = store.id
-    row = round_trip.read_row(store_id, _statement(), {"store_id": store_id})
-    if row is None or row.slug != slug:
-        _ids.pop(slug, None)  # another database than before
+        _ids[slug] = store.id
+        row = _row(slug, store.id)
+    if row is None:
         return None
     return Shop(
         Store(**{name: getattr(row, name) for name in _names_of_store()}),
         availability.of_row(row),
         catalog.shelf_of_rows(row.shelf),
     )
+
+
+def _row(slug: str, store_id: int | None) -> Any | None:
+    """What is shown of this shop; None when it is not known, or has another id in a database that
+    was restored."""
+    if store_id is None:
+        return None
+    row = round_trip.read_row(store_id, _statement(), {"store_id": store_id})
+    return row if row is not None and row.slug == slug else None
 
 
 @cache

@@ -39,7 +39,7 @@ def install(app: Makola, config: Config) -> None:
     filters.install(app)
     errors.install(app)
     logs.install(app)  # first before_request: a request id for everything that follows
-    stored_pages.install(app)  # sees an answer after all others but that id
+    stored_pages.install(app)
     waits.install(app)  # before anything asks the database
     kept.install(app)  # before anything is refused
     security.install(app, config)  # host, origin, cross-site forgery

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from flask import Response, abort, flash, g, make_response, redirect, request
 from flask_login import LoginManager, current_user
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import shop, stores
@@ -146,7 +147,7 @@ def _send_to(path: str) -> Response | BaseResponse:
     if not wants_fragment():
         return redirect(path, 303)
     response = make_response(LOGGED_OUT, 401)
-    response.headers["HX-Redirect"] = path
+    response.headers["HX-Redirect"] = iri_to_uri(path)
     return response
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from flask import Flask, Request, request
+from flask import Flask, Request, Response, request
 from flask_login import LoginManager
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
@@ -128,11 +128,19 @@ class Makola(Flask):
         super().__init__(
             import_name, static_folder=None, subdomain_matching=True, **options
         )
+        self.at_the_end: list[Callable[[Response], Response]] = []
         # A redirect made by the router would carry a host of its own making; an odd path is simply
         # not found.
         self.url_map.merge_slashes = False
         self.url_map.strict_slashes = False
         self.url_map.redirect_defaults = False
+
+    def process_response(self, *arguments: Any) -> Response:
+        """As Flask does, which saves the session last; then what wants to see an answer whole."""
+        response = super().process_response(*arguments)
+        for act in self.at_the_end:
+            response = act(response)
+        return response
 
     def wrap(self, layer: Callable[[WSGIApplication], WSGIApplication]) -> None:
         """Have `layer` answer before everything that answers now."""

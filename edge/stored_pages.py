@@ -13,11 +13,12 @@ from time import monotonic
 
 import structlog
 from cachetools import TLRUCache
-from flask import Flask, Response, g, request
+from flask import Response, g, request
 from werkzeug.http import parse_etags
 
 from core.base import config
 from edge import bind, compression
+from edge.hosts import Makola
 from http_server import Head, Ready
 from http_server.pool import ready
 
@@ -27,6 +28,9 @@ SAID_EVERY_S = 60.0
 """How many were shown is logged so often: a line for each would cost more than the page."""
 TELLING = frozenset({b"x-forwarded-host", b"hx-request", b"range"})
 """Headers that the answer may depend on, or whose say must be judged: the program is asked."""
+READ = (b"accept-encoding", b"if-none-match")
+LONGEST = 400
+"""Bytes of a header that is read on the loop. A longer one is read in a thread, in its turn."""
 OF_ONE_ANSWER = frozenset({"X-Request-Id", "Date"})
 OF_A_BODY = frozenset({"Content-Length", "Content-Type", "Content-Encoding"})
 
@@ -69,6 +73,8 @@ class Pages:
             return None
         headers = dict(head.headers)
         if len(headers) != len(head.headers) or not TELLING.isdisjoint(headers):
+            return None
+        if any(len(headers.get(name, b"")) > LONGEST for name in READ):
             return None
         key = (
             headers.get(b"host", b"").decode("latin-1"),
@@ -120,10 +126,11 @@ class Pages:
             self._shown, self._said_at = 0, now
 
 
-def install(app: Flask) -> Pages:
-    """Store what the application answers. Returns the pages, for the server to ask."""
+def install(app: Makola) -> Pages:
+    """Store what the application answers, as it goes out: with the session's cookie, if there is
+    one. Returns the pages, for the server to ask."""
     pages = Pages()
-    app.after_request(pages.keep)
+    app.at_the_end.append(pages.keep)
     app.extensions["stored_pages"] = pages
     return pages
 

@@ -149,4 +149,4 @@ def _put_off(lease: Lease, bug: Exception) -> None:
         )
         return
     orders.raise_case(lease.subject_id, "broken", {"error": name})
-    leases.finish(lease, clock.after(_AGAIN_S))
+    leases.finish(lease, clock.after(_AGAIN_S), news_read=False)

@@ -16,7 +16,7 @@ import http_server
 from http_server import Head, Ready, Refusal, Rules, WsgiApp
 from http_server.pool import Caller, Pool
 from http_server.reader import Request
-from http_server.wire import CLOSING, IDLE, NEW, Connection
+from http_server.wire import BUSY, CLOSING, IDLE, NEW, Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +132,13 @@ class Office:
 
         who = self.rules.address(request.head.headers, connection.peer[0])
         return pool.give(work, who, is_dear=self.rules.is_dear(request.head))
+
+    def send_soon(self, connection: Connection, request: Request, ready: Ready) -> None:
+        """In the loop's next turn: who sends many requests in a row lets others in between."""
+        connection.phase = BUSY
+        self.stops_waiting(connection)
+        is_head = request.head.method == "HEAD"
+        self.loop.call_soon(connection.send, ready, is_head, request.is_last)
 
     def ask_for_log_in(self, connection: Connection, head: Head) -> None:
         def work() -> None:

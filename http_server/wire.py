@@ -168,8 +168,7 @@ class Connection(asyncio.Protocol):
         ready = self.stored(request.head)
         self.let_go(request)
         if ready is not None:
-            self.phase = BUSY
-            self.send(ready, request.head.method == "HEAD", request.is_last)
+            self.office.send_soon(self, request, ready)
         elif self.office.give(self, request):
             self.phase = BUSY
             self.office.stops_waiting(self)

@@ -6,7 +6,7 @@ import gzip
 import time
 
 import pytest
-from flask import Flask
+from flask import Flask, session
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +174,37 @@ def test_an_answer_that_is_of_one_visitor_is_not_stored(
         assert stored_pages.is_for_everybody(app.make_response("shop"))
         own = app.make_response(("shop", {header: value}))
         assert not stored_pages.is_for_everybody(own)
+
+
+@pytest.mark.parametrize("touch", ["read", "written"])
+def test_a_page_that_looked_at_the_session_is_not_stored(
+    app: Flask,
+    pages: stored_pages.Pages,
+    monkeypatch: pytest.MonkeyPatch,
+    touch: str,
+) -> None:
+    """Flask saves the session after every hook of ours."""
+    view = app.view_functions["storefront.show_store"]
+
+    def personal() -> object:
+        if touch == "read":
+            session.get("shown")
+        else:
+            session["shown"] = True
+        return view()
+
+    monkeypatch.setitem(app.view_functions, "storefront.show_store", personal)
+    draw(app)
+    assert pages.count() == 0
+
+
+def test_headers_that_are_long_to_read_are_read_in_a_thread(
+    app: Flask, pages: stored_pages.Pages
+) -> None:
+    draw(app)
+    assert asked(pages, accept_encoding="a," * 100) is not None
+    assert asked(pages, accept_encoding="a," * 4_000) is None
+    assert asked(pages, if_none_match='"a",' * 4_000) is None
 
 
 def test_it_is_shown_for_a_second_after_it_was_asked_for(
