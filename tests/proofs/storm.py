@@ -322,7 +322,26 @@ def _wait_until_quiet(stage: Stage) -> None:
         "SELECT count(*) FROM outbox WHERE order_id IS NOT NULL AND done_at IS NULL AND (due_at <"
         " now() OR lease_until > now())"
     )
-    until(lambda: witness.rows(stage, query)[0][0] == 0, SETTLE_S, "nothing is due")
+    try:
+        until(lambda: witness.rows(stage, query)[0][0] == 0, SETTLE_S, "nothing is due")
+    except Failed as failure:
+        raise Failed(f"{failure}; {_what_is_due(stage)}") from failure
+
+
+def _what_is_due(stage: Stage) -> str:
+    """Rows that kept the queue from being quiet, the budget, and the newest calls."""
+    rows = witness.rows(
+        stage,
+        "SELECT o.state, o.wait_reason, b.due_at - now(), b.lease_until - now(), b.lease_no,"
+        " b.looked_at - now(), b.news_at - now() FROM outbox b JOIN orders o ON o.id = b.order_id"
+        " WHERE b.done_at IS NULL ORDER BY b.due_at LIMIT 8",
+    )
+    link = witness.rows(stage, "SELECT to_jsonb(s) FROM supplier_state s")
+    calls = witness.rows(
+        stage,
+        "SELECT endpoint, outcome, now() - at FROM supplier_calls ORDER BY id DESC LIMIT 12",
+    )
+    return f"due: {rows}; link: {link}; calls: {calls}"
 
 
 def _picture(stage: Stage, besides: list[str]) -> dict[str, list[Any]]:
