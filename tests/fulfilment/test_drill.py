@@ -39,7 +39,7 @@ from tests.support.settings import Using
 ROOT = Path(__file__).parents[2]
 SCALE = 10
 """The supplier's window of calls is not ours to scale, so it allows more."""
-FLOWS_S = 100
+FLOWS_S = 140
 
 
 @pytest.fixture

@@ -36,9 +36,10 @@ def road(
         made.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """The whole program, three workers. Each test leaves it whole, with its orders bought."""
+    """The whole program, three workers: one for each file, since what one leaves under way is
+    looked up for minutes, and nobody else finds a quiet moment."""
     with Stage(scale=SCALE, workers=3) as made:
         yield made
 
