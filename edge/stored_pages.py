@@ -126,13 +126,12 @@ class Pages:
             self._shown, self._said_at = 0, now
 
 
-def install(app: Makola) -> Pages:
+def install(app: Makola) -> None:
     """Store what the application answers, as it goes out: with the session's cookie, if there is
-    one. Returns the pages, for the server to ask."""
+    one. The server asks what is found under `stored_pages`."""
     pages = Pages()
     app.at_the_end.append(pages.keep)
     app.extensions["stored_pages"] = pages
-    return pages
 
 
 def is_for_everybody(response: Response) -> bool:

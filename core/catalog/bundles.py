@@ -179,6 +179,19 @@ class SyncReport(Model):
     )
     """Products of the list that are not offered: `product` and `reason` each."""
 
+    @classmethod
+    def empty(cls) -> SyncReport:
+        """A report to be filled: its lists are there before it is saved."""
+        return cls(
+            ok=True,
+            sentence="",
+            new=[],
+            gone=[],
+            moved=[],
+            beaten=[],
+            below_floor=[],
+        )
+
 
 def size_text(mb: int) -> str:
     """`5120` -> `5 GB`, `500` -> `500 MB`. 1 GB is 1,024 MB."""

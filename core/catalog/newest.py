@@ -103,14 +103,6 @@ def _of(wording: Wording) -> ColumnElement[bool]:
 def _choose(offers: Iterable[SupplierOffer]) -> None:
     """Settle the bundles of these offers anew. The report of it is thrown away: the next list makes
     one."""
-    untold = SyncReport(
-        ok=True,
-        sentence="",
-        new=[],
-        gone=[],
-        moved=[],
-        beaten=[],
-        below_floor=[],
-    )
+    untold = SyncReport.empty()
     for key in {choosing.meaning(offer) for offer in offers}:
         choosing.choose(untold, reads_list=False, only=key)

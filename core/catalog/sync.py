@@ -92,15 +92,7 @@ def apply_sync(
         )
     with transaction() as session:
         session.execute(LOCK)
-        report = SyncReport(
-            ok=True,
-            sentence="",
-            new=[],
-            gone=[],
-            moved=[],
-            beaten=[],
-            below_floor=[],
-        )
+        report = SyncReport.empty()
         report.left_out = _kept(left_out)
         before = _listed()
         store_offers(supplier, offers, is_whole=not missing)
