@@ -176,12 +176,14 @@ def test_every_page_is_accessible_in_light_and_dark_and_fits(
         )
         judge(path)
     page.goto("/supplier")
-    page.get_by_role("button", name="Refresh balance").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Refresh balance").click()
     judge("supplier, asked")
     page.goto("/stores/ama")
     page.get_by_label("Amount in cedis").fill("12.345")
     page.get_by_label("Reason").fill("x")
-    page.get_by_role("button", name="Fund", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Fund", exact=True).click()
     judge("store, with errors")
     page.get_by_label("Amount in cedis").fill("2500")
     page.get_by_label("Reason").fill("bank transfer")
@@ -197,7 +199,8 @@ def test_every_page_is_accessible_in_light_and_dark_and_fits(
     page.goto("/login")
     page.get_by_label("E-mail").fill("who@example.test")
     page.get_by_label("Password").fill("wrong password")
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
     judge("log in, refused")
     assert {name: problems for name, problems in found.items() if problems} == {}
 
