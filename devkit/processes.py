@@ -23,12 +23,12 @@ from devkit import process_tree
 from devkit.console import Console
 from devkit.daemons import ServerError
 from devkit.heartbeat_socket import Beats
+from devkit.strays import Strays
 
 # stop within ten seconds in all: programs, then servers, then whatever is left
 STOP_APPS_S = 4.0
 STOP_SERVERS_S = 3.5
 _TICK_S = 0.2
-_STRAYS_S = 1.0
 _RESTART_S = (1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 SILENT_S = 10.0
 """A child that tells that it lives, and then does not for so long, is killed and started again."""
@@ -78,8 +78,7 @@ class Family:
         self._selector.register(front, selectors.EVENT_READ, self._hear_front)
         self._stopping = False
         self._commands: set[int] = set()
-        self._strays: dict[int, float] = {}
-        self._strays_at = 0.0
+        self._strays = Strays()
         process_tree.adopt_orphans()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -161,7 +160,7 @@ class Family:
         self._hear_until(lambda: not process_tree.descendants(os.getpid()), 1.0)
         for pid in process_tree.descendants(os.getpid()):
             supervision.send(pid, signal.SIGKILL)
-        self._hear_until(self._all_collected, 1.0)
+        self._hear_until(self._strays.all_collected, 1.0)
 
     def _launch(self, child: Child) -> None:
         child.start_at = None
@@ -252,36 +251,8 @@ class Family:
                 )
                 process_tree.send_group(process.pid, signal.SIGKILL)
                 child.beats.begin()
-        self._end_strays(now)
-
-    def _end_strays(self, now: float) -> None:
-        """Orphans come to us when their parent dies: the workers of a killed supervisor, say. End
-        them, since the parent's successor makes its own."""
-        if now - self._strays_at < _STRAYS_S:
-            return
-        self._strays_at = now
-        known = {
-            child.process.pid for child in self._children if child.process
-        } | self._commands
-        for pid in process_tree.children(os.getpid()):
-            if pid in known:
-                continue
-            first_seen = self._strays.setdefault(pid, now)
-            supervision.send(
-                pid, signal.SIGKILL if now - first_seen > 3 else signal.SIGTERM
-            )
-        self._all_collected()
-
-    def _all_collected(self) -> bool:
-        """Collect dead strays; whether no process below us is left."""
-        for pid in list(self._strays):
-            try:
-                gone = os.waitpid(pid, os.WNOHANG)[0] == pid
-            except ChildProcessError:
-                gone = True
-            if gone:
-                del self._strays[pid]
-        return not process_tree.descendants(os.getpid())
+        known = {child.process.pid for child in self._children if child.process}
+        self._strays.end(known | self._commands, now)
 
 
 def spawn(

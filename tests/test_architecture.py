@@ -304,7 +304,7 @@ def test_types_are_checked_in_every_room() -> None:
     assert "overrides" not in settings and "exclude" not in settings
 
 
-@pytest.mark.parametrize("folder", [room for room in ROOMS if room != "devkit"])
+@pytest.mark.parametrize("folder", ROOMS)
 def test_files_stay_short_and_open_with_what_they_decide(folder: str) -> None:
     for path in sources(folder):
         text = path.read_text()

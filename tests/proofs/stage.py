@@ -37,7 +37,7 @@ from devkit.console import Console
 from devkit.heartbeat_socket import Beats
 from devkit.plan import Plan
 from devkit.processes import Child, Family, Stopping
-from devkit.up import Up
+from devkit.whole import Whole
 from tests.proofs import ROOT
 from tests.support.running import Running, must, until
 
@@ -308,7 +308,7 @@ class _Family(Family):
                 supervision.send(child.process.pid, signum)
 
 
-class _Up(Up):
+class _Whole(Whole):
     """`dev.py up` that also names the supervisor, and gives the sandbox more words."""
 
     sandbox_words: tuple[str, ...] = ()
@@ -368,11 +368,11 @@ def _run(words: list[str], sandbox_words: tuple[str, ...], instance: Path) -> No
     workers = what.check().workers
     console = Console(instance / "up.log", os.environ, sys.stdout.fileno())
     family = _Family(console, sys.stdin.fileno(), instance)
-    up = _Up(what, console, family)
-    up.sandbox_words = sandbox_words
+    whole = _Whole(what, console, family)
+    whole.sandbox_words = sandbox_words
     try:
-        up.start(workers)
-        up.watch()
+        whole.start(workers)
+        whole.watch()
     except Stopping:
         pass
     finally:
