@@ -233,9 +233,14 @@ def test_the_restore_drill(
                 orders.release(pending.code, AMA)
             db.session.remove()
 
-        wanted = {"completed": len(restored) - 1, "pending": 1}
-        until(lambda: Counter(states(elsewhere).values()) == wanted, FLOWS_S)
-        assert states(elsewhere)[left.order_ref] == "pending"
+        # the backup may have met an order of the traffic that was placed and not yet released
+        left_pending = {ref for ref, state in restored.items() if state == "pending"}
+        left_pending.remove(pending.order_ref)
+        assert left.order_ref in left_pending
+        wanted = {
+            ref: "pending" if ref in left_pending else "completed" for ref in restored
+        }
+        until(lambda: states(elsewhere) == wanted, FLOWS_S)
         assert charged(desk) == before, "bought again"
     monkeypatch.setitem(second.extensions, "supplier", desk.client)
     lines = charges.read(desk.sandbox.sandbox.store.charge_file.path)

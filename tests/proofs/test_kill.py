@@ -31,9 +31,10 @@ def test_no_order_is_lost_and_none_is_bought_twice(
 ) -> None:
     """One order a call. Several in a call take as long again: `--bulk auto`, see
     docs/proofs-kill.md for its figures."""
-    # the report is the point: it belongs into the log of a green run too
+    # the report is the point: it belongs into the log of a green run too. Of several processes of
+    # pytest only the standard error is heard.
     with capfd.disabled():
-        print()
+        print(file=sys.stderr)
         words = [
             "--orders",
             "300",
@@ -61,6 +62,7 @@ def _show(kept: Path) -> None:
         print(
             *log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN:],
             sep="\n",
+            file=sys.stderr,
         )
 
 
@@ -69,6 +71,7 @@ def _run(words: Sequence[str]) -> int:
         [sys.executable, "-m", "tests.proofs.kill", *words],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
+        stdout=sys.stderr.fileno(),
         preexec_fn=supervision.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 one system call before it becomes the program
     )
     try:
