@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from cachetools import LRUCache
 from sqlalchemy import ColumnElement, bindparam, column, select, text
 
 from core import availability, catalog, stores
@@ -19,9 +18,6 @@ from core.base import round_trip
 from core.base.db import STORE, db
 from core.stores import Store
 
-_MOST = 10_000
-_ids: LRUCache[str, int] = LRUCache(_MOST)
-"""Slug → store id, of shops asked for before. Neither of the two ever changes."""
 _OF_NOW = ("renewed_at", "stopped", "stopped_since", "short", "pauses")
 
 
@@ -37,13 +33,11 @@ class Shop:
 def by_slug(slug: str) -> Shop | None:
     """The shop at this subdomain, or None. A shop that this process meets for the first time costs
     one statement more, since whose rows may be read is said before they are."""
-    row = _row(slug, _ids.get(slug))
+    row = _row(slug, stores.known_id(slug))
     if row is None:
         store = stores.by_slug(slug)
         if store is None:
-            _ids.pop(slug, None)
             return None
-        _ids[slug] = store.id
         row = _row(slug, store.id)
     if row is None:
         return None

@@ -49,6 +49,9 @@ RESERVED = frozenset(
     ]
 )
 DEFAULT_COLOUR = "#0b6e4f"
+_MOST_KNOWN = 10_000
+_known: dict[str, int] = {}
+"""Slug → id, of the stores that this process has met."""
 
 
 class BadStore(Refusal):
@@ -87,7 +90,20 @@ class Store(Model):
 def by_slug(slug: str) -> Store | None:
     """The store at this subdomain, or None. `slug` is matched exactly; the edge has lower-cased the
     host."""
-    return db.session.scalar(select(Store).where(Store.slug == slug))
+    store = db.session.scalar(select(Store).where(Store.slug == slug))
+    if store is None:
+        _known.pop(slug, None)
+        return None
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[slug] = store.id
+    return store
+
+
+def known_id(slug: str) -> int | None:
+    """The id that `by_slug` found at this subdomain in this process, or None. Neither changes, but
+    in a database that was restored another store may have it: compare the slug of what is read."""
+    return _known.get(slug)
 
 
 def by_id(store_id: int) -> Store | None:

@@ -76,9 +76,23 @@ def _store_of(slug: str) -> stores.Store | None:
     """The store of this host. Its front page is asked for most of all, so what that shows comes
     with the store, as `g.shop`."""
     if request.endpoint != FRONT_PAGE or request.method != "GET":
-        return stores.by_slug(slug)
+        return _entered(slug) or stores.by_slug(slug)
     g.shop = shop.by_slug(slug)
     return g.shop.store if g.shop is not None else None
+
+
+def _entered(slug: str) -> stores.Store | None:
+    """The store of a subdomain that this process has met: read inside that store's own walls, so
+    in the transaction that reads the rest of the page."""
+    store_id = stores.known_id(slug)
+    if store_id is None:
+        return None
+    tenancy.use(store_id)
+    store = stores.by_id(store_id)
+    if store is not None and store.slug == slug:
+        return store
+    tenancy.clear()
+    return None
 
 
 def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:

@@ -22,7 +22,6 @@ import pytest
 import tables_owner
 from argon2 import PasswordHasher
 from flask import Flask
-from psycopg.pq import TransactionStatus
 from seed import WEBHOOK_TOKEN, seed_base
 from sqlalchemy import event
 from visitors import Visitor
@@ -176,13 +175,7 @@ def seeded_app(config: Config, postgres: dict[str, str]) -> Iterator[Flask]:
 
 def _plan_once(connection: psycopg.Connection[Any], _record: object) -> None:
     """Each statement is read and planned once for a connection: tests say the same thousands of
-    times. Psycopg alone forgets what was prepared at each rollback, so at the end of each read."""
-
-    def rollback() -> None:
-        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-            connection.pgconn.exec_(b"ROLLBACK")
-
-    connection.rollback = rollback  # type: ignore[method-assign]
+    times."""
     connection.prepare_threshold = 0
     connection.prepared_max = 1_000
     # one transaction, which must not stay open

@@ -1,23 +1,36 @@
 """Connections to the database that wait for an answer only so long.
 
-Decides how long anything waits for a server that is frozen or away. What a session does over them
-is decided in `db`.
+Decides how long anything waits for a server that is frozen or away, and what is asked of it besides
+the statements themselves. What a session does over them is decided in `db`.
 """
 
 from __future__ import annotations
 
+import select
 import threading
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import generators
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from sqlalchemy import Engine, event
 
 from core.base import poolers
 
 T = TypeVar("T")
+
+FRESH_S = 1.0
+"""A connection whose answer came so lately, and on which nothing has come since, needs no sign of
+life: the next statement is one."""
+PREPARE_AFTER = 2
+"""How often a connection hears a statement before PostgreSQL is to keep its plan. Most threads of a
+web process meet the same few dozen."""
+PREPARED_MOST = 300
 _no_ping: ContextVar[bool] = ContextVar("makola_no_ping", default=False)
 
 
@@ -40,6 +53,61 @@ class TimedConnection(psycopg.Connection[Any]):
     """
 
     answer_s: float | None = None
+    sign_s: float | None = None
+    """How long it waits for the first answer of a transaction, which is its sign of life."""
+    heard_at: float = 0.0
+    """When its last answer came, by the monotonic clock."""
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options)
+        self.plans: dict[str, str] = {}
+        """Statements of `round_trip` → the names under which this connection keeps their plans."""
+
+    def begin(self, statement: str) -> None:
+        """Begin a transaction with `statement`, in one exchange instead of two. It has no values of
+        its own: they are written into it, quoted."""
+        level = self.isolation_level
+        words = f" ISOLATION LEVEL {level.name.replace('_', ' ')}" if level else ""
+        self.exchange(f"BEGIN{words}; {statement}", self.sign_s)
+
+    def rollback(self) -> None:
+        """As psycopg's, but what was prepared stays prepared after a transaction without an error:
+        each read ends so, and nothing of ours makes or drops a table.
+        """
+        if self.info.transaction_status == TransactionStatus.INTRANS:
+            self.exchange("ROLLBACK")
+            return
+        failed = self.info.transaction_status == TransactionStatus.INERROR
+        super().rollback()
+        if failed and self.plans:
+            self.plans.clear()
+            self.exchange("DEALLOCATE ALL")
+
+    def is_fresh(self) -> bool:
+        """Whether it was heard a moment ago, and says nothing now: a server that ends a connection
+        says so."""
+        if time.monotonic() - self.heard_at > FRESH_S or self.closed:
+            return False
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    def exchange(self, statements: str, limit_s: float | None = None) -> list[PGresult]:
+        """Send these statements together, and wait once for all that they answer: `answer_s`, or
+        `limit_s`. They have no values of their own. Raises psycopg's error of the first that
+        failed."""
+        answer_s = self.answer_s
+        with self.lock:
+            self.answer_s = limit_s or answer_s
+            try:
+                self.pgconn.send_query(statements.encode())
+                results: list[PGresult] = self.wait(generators.execute(self.pgconn))
+            finally:
+                self.answer_s = answer_s
+        for result in results:
+            if result.status == ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(result)
+        return results
 
     def wait(
         self,
@@ -48,14 +116,15 @@ class TimedConnection(psycopg.Connection[Any]):
         timeout: float | None = None,
     ) -> T:  # every answer of the server is awaited here
         try:
-            return super().wait(
+            answer = super().wait(
                 gen, interval, self.answer_s if timeout is None else timeout
             )
+            self.heard_at = time.monotonic()
+            return answer
         except psycopg.OperationalError:
             if (
                 timeout is None
-                and self.pgconn.transaction_status
-                == psycopg.pq.TransactionStatus.ACTIVE
+                and self.pgconn.transaction_status == TransactionStatus.ACTIVE
             ):
                 # Its answer may come yet, and nobody would know to which question.
                 self.pgconn.finish()
@@ -85,7 +154,9 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
                     "the database did not answer a moment ago"
                 )
             connection = TimedConnection.connect(*words, **options)
-            connection.answer_s = answer_s
+            connection.answer_s, connection.sign_s = answer_s, ping_s
+            connection.prepare_threshold = PREPARE_AFTER
+            connection.prepared_max = PREPARED_MOST
             poolers.refuse_connection(
                 connection, f"The database's address of {connection.info.user}"
             )
@@ -99,7 +170,7 @@ def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:
                 trying.release()
 
     def ping(connection: Any) -> bool:
-        if _no_ping.get():
+        if _no_ping.get() or connection.is_fresh():
             return True
         connection.answer_s = ping_s
         try:

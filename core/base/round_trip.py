@@ -1,20 +1,26 @@
 """One statement of a store, read in one round trip to the database.
 
 Transaction, whose store it is, the statement and the end go out together and are answered
-together. For the few pages that are shown so often that each trip counts.
+together. For the few pages that are shown so often that each trip counts. The statement is
+prepared when a connection meets it first, and named from then on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg.rows import namedtuple_row
+from psycopg import sql
+from psycopg.adapt import Transformer
+from psycopg.pq.abc import PGresult
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from core.base import connections, tenancy
+from core.base.connections import TimedConnection
 from core.base.db import STORE, db
 
 
@@ -61,7 +67,8 @@ def _read(
     statement: str,
     values: Mapping[str, Any],
 ) -> Any | None:
-    connection: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+    connection = pooled.driver_connection
+    assert isinstance(connection, TimedConnection)
     try:
         return _send(connection, store_id, statement, values)
     except psycopg.OperationalError as error:
@@ -69,34 +76,61 @@ def _read(
             raise _Lost(error) from error
         raise OperationalError(statement, None, error) from error
     finally:
-        if connection.broken or connection.autocommit:
-            # one that commits each statement by itself must reach nobody
+        if connection.broken:
             pooled.invalidate()
         else:
             pooled.close()
 
 
 def _send(
-    connection: psycopg.Connection[Any],
+    connection: TimedConnection,
     store_id: int,
     statement: str,
     values: Mapping[str, Any],
 ) -> Any | None:
-    # else psycopg would begin a transaction of its own, and wait for it
-    connection.autocommit = True
+    plan = connection.plans.get(statement) or _prepare(connection, statement, values)
+    given = ", ".join(sql.quote(value, connection) for value in values.values())
+    told = {
+        name: sql.quote(value, connection)
+        for name, value in tenancy.told(store_id).items()
+    }
     try:
-        with (
-            connection.pipeline(),
-            connection.cursor(row_factory=namedtuple_row) as read,
-        ):
-            connection.execute("BEGIN READ ONLY")
-            connection.execute(tenancy.TELL, tenancy.told(store_id))
-            read.execute(statement, values)
-            connection.execute("ROLLBACK")
-            return read.fetchone()
+        answers = connection.exchange(
+            f"BEGIN READ ONLY; {tenancy.TELL % told}; EXECUTE {plan}"
+            f"{f' ({given})' if given else ''}; COMMIT"
+        )
     finally:
         if not connection.broken:
-            # what failed has skipped the ROLLBACK above: the pool would hand on a connection that
-            # commits each statement by itself
             connection.rollback()
-            connection.autocommit = False
+    return _first_row(connection, answers[2])
+
+
+def _prepare(
+    connection: TimedConnection, statement: str, values: Mapping[str, Any]
+) -> str:
+    """Have this connection keep the plan of `statement`, whose values it will be given in the order
+    of `values`."""
+    plan = f"makola_{len(connection.plans)}"
+    numbered = {name: f"${number}" for number, name in enumerate(values, start=1)}
+    connection.exchange(f"PREPARE {plan} AS {statement % numbered}")
+    connection.plans[statement] = plan
+    return plan
+
+
+def _first_row(connection: TimedConnection, answer: PGresult) -> Any | None:
+    read = Transformer(connection)
+    read.set_pgresult(answer)
+    rows = read.load_rows(0, min(answer.ntuples, 1), _row_type(_names(answer)))
+    return rows[0] if rows else None
+
+
+def _names(answer: PGresult) -> tuple[str, ...]:
+    names = (answer.fname(number) for number in range(answer.nfields))
+    return tuple((name or b"").decode() for name in names)
+
+
+@cache
+def _row_type(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
+    row: Any = namedtuple("Row", names)  # type: ignore[misc]
+    make: Callable[[Sequence[Any]], Any] = row._make
+    return make

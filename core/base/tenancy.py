@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import BigInteger, ForeignKey, bindparam, event, text
+import psycopg
+from psycopg import sql
+from sqlalchemy import BigInteger, ForeignKey, bindparam, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import (
     Mapped,
     ORMExecuteState,
@@ -168,7 +171,6 @@ TELL = (
     # here, because it costs no round trip of its own
     "set_config('lock_timeout', %(lock_ms)s, true)"
 )
-_TELL = text(TELL.replace("%(store)s", ":store").replace("%(lock_ms)s", ":lock_ms"))
 """The first statement of each transaction: which store, and how long to wait for a lock."""
 
 
@@ -184,7 +186,22 @@ def _tell_postgres(
     Signed, so that a statement that was smuggled in cannot name another store: see migrations,
     `makola_store`.
     """
-    connection.execute(_TELL, told(_scope.get().store_id))
+    driver = connection.connection.driver_connection
+    values = told(_scope.get().store_id)
+    quoted = {name: sql.quote(value, driver) for name, value in values.items()}
+    try:
+        driver.begin(TELL % quoted)
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            "BEGIN",
+            None,
+            error,
+            psycopg.Error,
+            connection_invalidated=driver.closed,
+            dialect=connection.dialect,
+        ) from error
 
 
 def told(store_id: int | None) -> dict[str, str]:

@@ -95,11 +95,61 @@ def test_a_statement_whose_answer_never_comes_ends(
 
 @pytest.mark.parametrize("engine", [60.0], indirect=True)
 def test_a_pooled_connection_is_given_up_at_its_ping(
+    engine: Engine, server: servers.Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert works(engine)
+    monkeypatch.setattr(connections, "FRESH_S", 0.0)
+    freeze(server)
+    assert refused_after_s(engine) < PING_S + CONNECT_S + SLACK_S
+
+
+@pytest.mark.parametrize("engine", [60.0], indirect=True)
+def test_one_heard_a_moment_ago_is_given_up_when_a_transaction_begins(
+    engine: Engine, server: servers.Postgres
+) -> None:
+    """It is not pinged: its first answer is the sign of life."""
+    pooled = engine.raw_connection()
+    held = pooled.driver_connection
+    assert isinstance(held, connections.TimedConnection)
+    held.begin("SELECT 1")
+    held.rollback()
+    assert held.is_fresh()
+    freeze(server)
+    began = time.monotonic()
+    with pytest.raises(psycopg.OperationalError):
+        held.begin("SELECT 1")
+    assert PING_S <= time.monotonic() - began < PING_S + SLACK_S
+    assert held.closed and not held.is_fresh()
+    pooled.invalidate()
+
+
+def test_one_whose_server_ended_it_is_not_fresh(
     engine: Engine, server: servers.Postgres
 ) -> None:
     assert works(engine)
-    freeze(server)
-    assert refused_after_s(engine) < PING_S + CONNECT_S + SLACK_S
+    with psycopg.connect(server.superuser_url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    assert works(engine), "it is found dead before it is used"
+
+
+def test_plans_outlive_a_read_and_not_an_error(engine: Engine) -> None:
+    pooled = engine.raw_connection()
+    held = pooled.driver_connection
+    assert isinstance(held, connections.TimedConnection)
+    kept = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%41%'"
+    for _ in range(connections.PREPARE_AFTER + 1):
+        held.execute("SELECT 41")
+        held.rollback()
+    assert held.execute(kept).fetchone() == (1,)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        held.execute("SELECT 1/0")
+    held.rollback()
+    assert held.execute(kept).fetchone() == (0,)
+    assert held.execute("SELECT 41").fetchone() == (41,)
+    pooled.close()
 
 
 def test_while_nobody_gets_through_one_tries_and_the_others_are_refused_at_once(

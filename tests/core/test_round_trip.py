@@ -9,14 +9,15 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from core.base import round_trip
+from core.base import connections, round_trip
 from core.base.db import STORE, db
 
 
-def handed_on() -> psycopg.Connection[Any]:
+def handed_on() -> connections.TimedConnection:
     """The connection that the pool gives out next."""
     pooled = db.engines[STORE].raw_connection()
-    found: Any = pooled.driver_connection
+    found = pooled.driver_connection
+    assert isinstance(found, connections.TimedConnection)
     pooled.close()
     return found
 
@@ -34,33 +35,36 @@ def test_a_row_is_read_with_the_walls_of_its_store(ama: int, kofi_id: int) -> No
 def test_nothing_can_be_written(ama: int) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         round_trip.read_row(ama, "DELETE FROM order_drafts RETURNING 1", {})
-    assert not handed_on().autocommit
+    status = handed_on().info.transaction_status
+    assert status == psycopg.pq.TransactionStatus.IDLE
 
 
 def test_a_refused_read_leaves_a_connection_that_begins_transactions(ama: int) -> None:
-    with pytest.raises(OperationalError):
-        round_trip.read_row(ama, "SELECT pg_sleep(30)", {"limit": 1})
     connection = handed_on()
-    assert not connection.autocommit
+    connection.execute("SET statement_timeout = 200")
+    connection.commit()
+    with pytest.raises(OperationalError):
+        round_trip.read_row(ama, "SELECT pg_sleep(30)", {})
+    assert handed_on() is connection
+    connection.execute("RESET statement_timeout")
+    connection.commit()
     assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
-def test_a_connection_that_still_commits_by_itself_reaches_nobody(
-    ama: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever stopped it from being put in order again."""
-    left: list[psycopg.Connection[Any]] = []
+def test_a_plan_that_is_gone_is_made_again(ama: int) -> None:
+    """After an error the connection has forgotten every plan."""
+    whose = "SELECT %(n)s::bigint AS n"
+    assert round_trip.read_row(ama, whose, {"n": 1}).n == 1
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        round_trip.read_row(ama, "SELECT 1/%(n)s::bigint AS n", {"n": 0})
+    assert round_trip.read_row(ama, whose, {"n": 2}).n == 2
+    assert list(handed_on().plans.values()) == ["makola_0"]
 
-    def stop(connection: psycopg.Connection[Any], *_rest: Any) -> None:
-        connection.autocommit = True
-        left.append(connection)
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(round_trip, "_send", stop)
-    with pytest.raises(KeyboardInterrupt):
-        round_trip.read_row(ama, "SELECT 1", {})
-    assert left[0].closed
-    assert handed_on() is not left[0]
+def test_values_are_quoted(ama: int) -> None:
+    odd = "'; DELETE FROM orders; -- \\ %(x)s \" é"
+    said = round_trip.read_row(ama, "SELECT %(text)s::text AS said", {"text": odd})
+    assert said.said == odd
 
 
 def test_a_database_that_is_away_is_said_as_elsewhere(

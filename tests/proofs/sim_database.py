@@ -23,7 +23,6 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, QueuePool, event, select
 from sqlalchemy.orm import Session
 
@@ -140,13 +139,7 @@ class Database:
 
     def _connected(self, connection: psycopg.Connection[Any], _record: Any) -> None:
         """Each statement is planned once: a seed says the same thousands of times."""
-
-        def rollback() -> None:  # psycopg's own forgets every statement prepared
-            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                connection.pgconn.exec_(b"ROLLBACK")
-
         connection.prepare_threshold, connection.prepared_max = 0, _MOST_STATEMENTS
-        connection.rollback = rollback  # type: ignore[method-assign]
         # And not another way after some times.
         connection.execute("SET plan_cache_mode = force_generic_plan")
         self._journal.hear(connection)

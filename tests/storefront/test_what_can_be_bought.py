@@ -16,7 +16,7 @@ from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import event, text
 from store_customers import NUMBER, fields, parse_clean, set_order
 
-import core.shop
+import core.stores
 from core import availability, catalog, ledger, orders, reconcile, stores
 from core.audit import SYSTEM, Actor
 from core.base import clock, round_trip, tenancy
@@ -376,7 +376,7 @@ def test_the_store_page_makes_one_statement(app, shop, monkeypatch):
             sent.append(statement) or send(connection, store_id, statement, values)
         ),
     )
-    core.shop._ids.clear()
+    core.stores._known.clear()
     assert len(statements(app, lambda: shop("ama").get("/"))) == len(sent) == 1
     assert statements(app, lambda: shop("ama").get("/")) == []
     assert len(sent) == 2
