@@ -15,7 +15,7 @@ from flask_login import LoginManager, current_user
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import shop, stores
+from core import shop, slugs, stores
 from core.accounts import logins
 from core.base import db, tenancy
 from core.base.config import Config
@@ -61,10 +61,13 @@ def bind_store() -> Response | BaseResponse | None:
     g.store = None
     place = hosts.place()
     if place.room == hosts.NOWHERE:
+        g.no_shop = True
         abort(404, "There is no shop at this address.")
     if place.room == hosts.STORE and place.slug is not None:
         g.store = _store_of(place.slug)
         if g.store is None:
+            g.no_shop = True
+            slugs.look()
             abort(404, "There is no shop at this address.")
         tenancy.use(g.store.id)
     elif place.room in PUBLIC and request.url_rule is not None:

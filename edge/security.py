@@ -183,6 +183,11 @@ def add_headers(response: Response) -> Response:
     """Every answer of the application: policy, fixed headers, caching."""
     room = hosts.place().room
     headers = response.headers
+    if response.status_code == 204:
+        # nothing of it is shown, and whoever polls pays for each byte
+        del headers["Content-Type"]
+        headers.setdefault("Cache-Control", "no-store")
+        return response
     headers["Content-Security-Policy"] = policy(g.get("style_hashes", []))
     for name, value in FIXED.items():
         headers[name] = value

@@ -270,6 +270,8 @@ class Config:
     # A shop's front page may be shown again for so long; unscaled. A price, a pause or a shop that
     # closes is seen by then everywhere.
     stored_page_s: float = 1.0
+    # "Nothing new" may be said again to an order's page for so long; unscaled.
+    stored_poll_s: float = 2.0
     unwatched_s: int = (
         # longer ago: nothing is sold, since whoever should send it seems to be away; unscaled
         60

@@ -113,7 +113,7 @@ def test_two_shops_are_two_pages(app: Flask, pages: stored_pages.Pages) -> None:
 def test_whatever_a_host_is_called_it_is_shown_no_page_of_another(host: str) -> None:
     made = stored_pages.Pages()
     page = stored_pages.Stored('"a"', Ready(b"", b"x"), Ready(b"", b""), 1e18)
-    made.store(("ama.localhost", "", ""), page)
+    made.store(stored_pages.Key("ama.localhost", ""), page)
     sent = [(b"host", host.encode("utf-8", "replace"))]
     found = made.answer(Head("GET", "/", "/", "", "1.1", sent))
     assert (found is page.whole) == (host == "ama.localhost")
@@ -238,5 +238,5 @@ def test_what_is_stored_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     made = stored_pages.Pages()
     page = stored_pages.Stored("", Ready(b"", b"x" * 100_000), Ready(b"", b""), 1e18)
     for number in range(1_000):
-        made.store((f"s{number}.localhost", "", ""), page)
+        made.store(stored_pages.Key(f"s{number}.localhost", ""), page)
     assert made.count() == stored_pages.MOST_BYTES // 100_000

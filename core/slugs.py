@@ -1,0 +1,63 @@
+"""Which subdomains have a shop, as this process knows: so that one which has none is told so
+without asking each time.
+
+Kept by asking, at most once in `FRESH_S`, which stores came since. What is not known to be missing
+is looked up by `stores.by_slug`.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+from sqlalchemy import select
+
+from core.base.db import db
+from core.stores import Store
+
+FRESH_S = 1.0
+"""A new shop is found by then in every process."""
+WHOLE_S = 60.0
+"""All are read anew so often: a restored database may have others."""
+OVERLAP = 1_000
+"""Ids are given out before they can be seen, so the last ones are asked for again."""
+
+_asking = threading.Lock()
+_known: frozenset[str] | set[str] = frozenset()
+_last_id = 0
+_read_at = _whole_at = float("-inf")
+
+
+def is_missing(slug: str) -> bool:
+    """Whether there was no shop at this subdomain a moment ago. False when that is not known."""
+    return slug not in _known and monotonic() - _read_at < FRESH_S
+
+
+def look() -> None:
+    """Ask which shops there are, unless that is known or another thread asks just now. Called
+    outside a use case, with no store set."""
+    global _known, _last_id, _read_at, _whole_at
+    if monotonic() - _read_at < FRESH_S or not _asking.acquire(blocking=False):
+        return
+    try:
+        began = monotonic()
+        is_whole = began - _whole_at > WHOLE_S
+        since = 0 if is_whole else _last_id - OVERLAP
+        rows = db.session.execute(
+            select(Store.id, Store.slug).where(Store.id > since)
+        ).all()
+        found = {slug for _, slug in rows}
+        _known = found if is_whole else _known | found
+        _last_id = max((store_id for store_id, _ in rows), default=_last_id)
+        _read_at = began
+        if is_whole:
+            _whole_at = began
+    finally:
+        _asking.release()
+
+
+def forget() -> None:
+    """As in a process that has asked nothing yet."""
+    global _known, _last_id, _read_at, _whole_at
+    _known, _last_id = frozenset(), 0
+    _read_at = _whole_at = float("-inf")
