@@ -125,6 +125,8 @@ def connect_database(app: Flask, settings: Config) -> None:
     }
     options = {
         "pool_pre_ping": True,
+        # the connection used last is the one that needs no sign of life and has every plan
+        "pool_use_lifo": True,
         "pool_size": POOL,
         "max_overflow": POOL_MORE,
         "pool_timeout": POOL_WAIT_S,

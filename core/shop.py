@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, column, select, text
+from sqlalchemy import ColumnElement, Select, bindparam, column, select, text
 
 from core import availability, catalog, stores
 from core.base import round_trip
@@ -31,44 +31,40 @@ class Shop:
 
 
 def by_slug(slug: str) -> Shop | None:
-    """The shop at this subdomain, or None. A shop that this process meets for the first time costs
-    one statement more, since whose rows may be read is said before they are."""
-    row = _row(slug, stores.known_id(slug))
-    if row is None:
-        store = stores.by_slug(slug)
-        if store is None:
+    """The shop at this subdomain, or None."""
+
+    def read(store_id: int) -> Shop | None:
+        row = round_trip.read_row(store_id, _statement(), {"store_id": store_id})
+        # a database that was restored may have another shop under this id
+        if row is None or row.slug != slug:
             return None
-        row = _row(slug, store.id)
-    if row is None:
-        return None
-    return Shop(
-        Store(**{name: getattr(row, name) for name in _names_of_store()}),
-        availability.of_row(row),
-        catalog.shelf_of_rows(row.shelf),
-    )
+        return Shop(
+            store_of(row), availability.of_row(row), catalog.shelf_of_rows(row.shelf)
+        )
+
+    return stores.read_at(slug, read)
 
 
-def _row(slug: str, store_id: int | None) -> Any | None:
-    """What is shown of this shop; None when it is not known, or has another id in a database that
-    was restored."""
-    if store_id is None:
-        return None
-    row = round_trip.read_row(store_id, _statement(), {"store_id": store_id})
-    return row if row is not None and row.slug == slug else None
+def store_of(row: Any) -> Store:
+    """The store by a row that has its columns and more."""
+    return Store(**{name: getattr(row, name) for name in _names_of_store()})
 
 
 @cache
 def _statement() -> str:
     """The whole, as psycopg takes it: made once, so that it is the same text each time and
     PostgreSQL may keep its plan."""
-    now = text(availability.ASK).columns(*map(column, _OF_NOW)).subquery()
     store_id: ColumnElement[int] = bindparam("store_id", type_=Store.id.type)
-    whole = select(
-        *_of_store(), *now.c, catalog.sellable_as_json(store_id).label("shelf")
-    ).where(Store.id == store_id)
-    dialect = db.engines[STORE].dialect
-    joined = whole.join_from(Store, now, text("true"))
-    return str(joined.compile(dialect=dialect))
+    shelf = catalog.sellable_as_json(store_id).label("shelf")
+    whole = store_and_now(store_id).add_columns(shelf)
+    return str(whole.compile(dialect=db.engines[STORE].dialect))
+
+
+def store_and_now(store_id: ColumnElement[int]) -> Select[Any]:
+    """A store, and what `availability.of_row` takes: the beginning of larger statements."""
+    now = text(availability.ASK).columns(*map(column, _OF_NOW)).subquery()
+    both = select(*_of_store(), *now.c).where(Store.id == store_id)
+    return both.join_from(Store, now, text("true"))
 
 
 def _of_store() -> Iterator[ColumnElement[Any]]:

@@ -7,7 +7,9 @@ new store are made by `onboarding`, which sits above.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +18,8 @@ from core.base import clock, phones
 from core.base.db import Model, db
 from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
+
+T = TypeVar("T")
 
 RESERVED = frozenset(
     [
@@ -104,6 +108,17 @@ def known_id(slug: str) -> int | None:
     """The id that `by_slug` found at this subdomain in this process, or None. Neither changes, but
     in a database that was restored another store may have it: compare the slug of what is read."""
     return _known.get(slug)
+
+
+def read_at(slug: str, read: Callable[[int], T | None]) -> T | None:
+    """What `read` finds in the store of this subdomain, given its id; None where there is none. It
+    must look whether what it finds has this slug. A store that this process meets for the first
+    time costs one statement more, since whose rows may be read is said before they are."""
+    store_id = _known.get(slug)
+    found = read(store_id) if store_id is not None else None
+    if found is None and (store := by_slug(slug)) is not None:
+        found = read(store.id)
+    return found
 
 
 def by_id(store_id: int) -> Store | None:

@@ -15,7 +15,7 @@ from flask_login import LoginManager, current_user
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import shop, slugs, stores
+from core import order_view, shop, slugs, stores
 from core.accounts import logins
 from core.base import db, tenancy
 from core.base.config import Config
@@ -33,6 +33,8 @@ DOOR_OF_ROOM: dict[str, logins.Door] = {
     hosts.CONSOLE: "console",
 }
 FRONT_PAGE = "storefront.show_store"
+OF_ONE_ORDER = {"storefront.show_order": True, "storefront.order_status": False}
+"""Pages of an order, and whether they show all of it."""
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -76,12 +78,18 @@ def bind_store() -> Response | BaseResponse | None:
 
 
 def _store_of(slug: str) -> stores.Store | None:
-    """The store of this host. Its front page is asked for most of all, so what that shows comes
-    with the store, as `g.shop`."""
-    if request.endpoint != FRONT_PAGE or request.method != "GET":
-        return _entered(slug) or stores.by_slug(slug)
-    g.shop = shop.by_slug(slug)
-    return g.shop.store if g.shop is not None else None
+    """The store of this host. For what is asked most of all, everything the page shows comes with
+    it: as `g.shop`, or as `g.view`."""
+    endpoint = request.endpoint or ""
+    if request.method == "GET" and endpoint == FRONT_PAGE:
+        g.shop = shop.by_slug(slug)
+        return g.shop.store if g.shop is not None else None
+    if endpoint in OF_ONE_ORDER:
+        code = (request.view_args or {})["code"]
+        is_whole = OF_ONE_ORDER[endpoint]
+        g.view = order_view.by_code(slug, code, is_whole=is_whole)
+        return g.view.store if g.view is not None else None
+    return _entered(slug) or stores.by_slug(slug)
 
 
 def _entered(slug: str) -> stores.Store | None:

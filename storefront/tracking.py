@@ -21,9 +21,9 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import audit, availability, catalog, orders
-from core.availability import Now
+from core import audit, order_view, orders
 from core.base import phones, text_input
+from core.order_view import OrderView
 from core.orders import Order
 from storefront import bp, device
 
@@ -47,31 +47,33 @@ AHEAD = {
 def show_order(code: str) -> Response:
     """The order whose code stands in the address, with whatever a chat program took along:
     `/orders/K7QM2XR94T).`."""
-    order = orders.by_code(code)
-    if order is None:
+    view: OrderView = g.view
+    if view.order is None:
         return _unknown()
-    orders.watch(order)
-    return _order_page(order)
+    orders.watch(view.order)
+    return _order_page(view, view.order)
 
 
 @bp.get("/orders/<code>/status")
 def order_status(code: str) -> Response:
     """The fragment of the page that changes; 204 when what the page shows is still true."""
-    order = orders.by_code(code)
+    view: OrderView = g.view
+    order = view.order
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
     orders.watch(order)
-    now = availability.now()
-    kept = orders.held_up.bundle_of(order)
-    shown = _shown(order, now)
+    shown = _shown(view, order)
     if (
         request.args.get("v") == str(order.version)
         and request.args.get("s", shown) == shown
     ):
         return Response(status=204)
+    whole = order_view.by_code(g.store.slug, code, is_whole=True)
+    if whole is None or whole.order is None:
+        return make_response(render_template("storefront/_no_order.html"), 404)
     response = make_response(
         render_template(
-            "storefront/_order_status.html", **_status_inputs(order, now), bundle=kept
+            "storefront/_order_status.html", **_status_inputs(whole, whole.order)
         )
     )
     response.headers["Cache-Control"] = "no-store"
@@ -135,20 +137,15 @@ def track() -> Response | BaseResponse:
     return make_response(page, 404 if shown else 422)
 
 
-def _order_page(order: Order) -> Response:
+def _order_page(view: OrderView, order: Order) -> Response:
     if order.state == "pending" and _ours(order):
         device.bind_session(g.store.id)
     poll_s = orders.next_poll_s(order)
-    now = availability.now()
-    kept = orders.held_up.bundle_of(order)
-    can_buy = now.why_not(order.network, order.bundle_id) is None
-    still_sold = (
-        g.store.is_open and can_buy and catalog.shelf_line(order.bundle_id) is not None
-    )
+    can_buy = view.now.why_not(order.network, order.bundle_id) is None
+    still_sold = g.store.is_open and can_buy and view.is_sold
     page = render_template(
         "storefront/order.html",
-        **_status_inputs(order, now),
-        bundle=kept,
+        **_status_inputs(view, order),
         notice=_refused(order),
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
@@ -169,36 +166,37 @@ def _refused(order: Order) -> str:
     return str(sentence)
 
 
-def _status_inputs(order: Order, now: Now) -> dict[str, object]:
+def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
     """What `_order_status.html` needs, the same in the page and alone."""
     poll_s = orders.next_poll_s(order)
     return {
         "order": order,
-        "words": orders.customer_words(order, g.store, now),
-        "may_pay": orders.held_up.may_pay(order, now),
-        "events": [event for event in orders.timeline(order) if event.customer_text],
-        "ahead": _ahead(order, now),
+        "words": orders.customer_words(order, g.store, view.now, view.bundle),
+        "may_pay": orders.held_up.may_pay(order, view.now, view.bundle),
+        "bundle": view.bundle,
+        "events": [event for event in view.events if event.customer_text],
+        "ahead": _ahead(view, order),
         "ours": _ours(order),
         "poll_ms": round(poll_s * 1_000) if poll_s else None,
-        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(order, now)}",
+        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}",
     }
 
 
-def _ahead(order: Order, now: Now) -> list[str]:
+def _ahead(view: OrderView, order: Order) -> list[str]:
     """The steps still to come; the last one with this store's own recent record, when it has
     one."""
     steps = list(AHEAD.get(order.state, ()))
-    usual = orders.usual_minutes(order.network, now) if steps else None
+    usual = orders.usual_of(view.lately, order.network, view.now) if steps else None
     if usual is not None:
         steps[-1] = f"Delivered: lately about {usual} min after payment"
     return steps
 
 
-def _shown(order: Order, now: Now) -> str:
+def _shown(view: OrderView, order: Order) -> str:
     """A short mark of what may change without a new version: the interval step and words that
     depend on age."""
-    words = orders.customer_words(order, g.store, now)
-    may_promise = now.may_promise(order.network)
+    words = orders.customer_words(order, g.store, view.now, view.bundle)
+    may_promise = view.now.may_promise(order.network)
     text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{may_promise}"
     return f"{zlib.crc32(text.encode()):08x}"
 

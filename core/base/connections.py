@@ -62,6 +62,8 @@ class TimedConnection(psycopg.Connection[Any]):
         super().__init__(*words, **options)
         self.plans: dict[str, str] = {}
         """Statements of `round_trip` → the names under which this connection keeps their plans."""
+        self.next_plan = 0
+        """No name is used twice: a plan may be kept although what came after it failed."""
 
     def begin(self, statement: str) -> None:
         """Begin a transaction with `statement`, in one exchange instead of two. It has no values of

@@ -82,7 +82,7 @@ class PriceLine:
 def shelf() -> list[ShelfLine]:
     """What the current store sells now: active, not hidden, priced at or above the floor. By
     network, then size."""
-    return shelf_of_rows(db.session.execute(_sellable()))
+    return shelf_of_rows(db.session.execute(sellable()))
 
 
 def shelf_of_rows(rows: Iterable[Sequence[Any]]) -> list[ShelfLine]:
@@ -92,14 +92,14 @@ def shelf_of_rows(rows: Iterable[Sequence[Any]]) -> list[ShelfLine]:
 
 def sellable_as_json(store_id: ColumnElement[int]) -> ScalarSelect[Any]:
     """What a store sells, as one JSON value in a larger statement; `shelf_of_rows` reads it."""
-    rows = _sellable().where(StoreBundle.store_id == store_id).subquery()
+    rows = sellable().where(StoreBundle.store_id == store_id).subquery()
     each = func.json_build_array(*rows.c)
     return select(func.coalesce(func.json_agg(each), text("'[]'"))).scalar_subquery()
 
 
 def shelf_line(bundle_id: int) -> ShelfLine | None:
     """One bundle of the shelf, or None when the store does not sell it now."""
-    row = db.session.execute(_sellable().where(Bundle.id == bundle_id)).first()
+    row = db.session.execute(sellable().where(Bundle.id == bundle_id)).first()
     return _shelf_line(*row) if row else None
 
 
@@ -219,7 +219,8 @@ def price_new_bundles(store_id: int, markup_bp: int) -> int:
     )
 
 
-def _sellable() -> Select[int, str, int, str, int]:
+def sellable() -> Select[int, str, int, str, int]:
+    """What stores sell now, each line of each store that may be seen."""
     return (
         select(
             Bundle.id,

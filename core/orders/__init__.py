@@ -7,7 +7,7 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 `booking`), the supplier's money seen to come back (`returning`), who goes first when money is short
 (`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
 the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read
-(`reading`, `held_up`) and find (`searching`). Callers say `orders.place`.
+(`reading`, `held_up`, `lately`) and find (`searching`). Callers say `orders.place`.
 """
 
 from core.orders import giving_back, held_up
@@ -39,6 +39,7 @@ from core.orders.crowding import Caller
 from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
+from core.orders.lately import LATELY, lately_delivered, usual_minutes, usual_of
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
 from core.orders.pressing import (
@@ -57,7 +58,6 @@ from core.orders.reading import (
     newer_than,
     next_poll_s,
     person_words,
-    usual_minutes,
 )
 from core.orders.refusals import (
     BundleUnavailable,
@@ -121,6 +121,7 @@ __all__ = [
     "AGENT_ICONS",
     "AGENT_LABELS",
     "FINAL",
+    "LATELY",
     "LONGEST_PASTED",
     "LOOKS",
     "STATES",
@@ -191,6 +192,7 @@ __all__ = [
     "going_pesewas",
     "has_twin",
     "held_up",
+    "lately_delivered",
     "let_go",
     "let_older_go_first",
     "lock_for_money_back",
@@ -233,6 +235,7 @@ __all__ = [
     "undo",
     "undo_many",
     "usual_minutes",
+    "usual_of",
     "wait",
     "wait_for_turn",
     "waiting_for_float",

@@ -32,19 +32,21 @@ class Held:
 
 
 def bundle_of(order: Order) -> Bundle | None:
-    """The bundle of an order that waits, else None. While a page keeps it, all that is asked here
-    costs no statement more."""
-    if order.state not in ("pending", "queued"):
+    """The bundle of an order that waits, else None. Whoever has it hands it on to what is asked
+    here."""
+    if not order.is_waiting:
         return None
     return catalog.by_id(order.bundle_id)
 
 
-def for_customer(order: Order, store: Store, now: Now) -> str:
+def for_customer(
+    order: Order, store: Store, now: Now, bundle: Bundle | None = None
+) -> str:
     """For the customer of an order that nobody could send now: why, since when, and what to do;
     empty otherwise."""
     stop = now.holds_up(order.network, order.bundle_id)
     if stop is None:
-        return _by_catalogue(order, store)
+        return _by_catalogue(order, store, bundle)
     if order.state == "pending":
         return (
             f"{stop.to_customer} Please do not pay yet: this page says when you can. If you have"
@@ -62,11 +64,10 @@ def for_customer(order: Order, store: Store, now: Now) -> str:
     return f"Accepted. {why} It is sent by itself when that is over."
 
 
-def may_pay(order: Order, now: Now) -> bool:
+def may_pay(order: Order, now: Now, bundle: Bundle | None = None) -> bool:
     """Whether the customer of a pending order may be asked for money."""
-    return (
-        now.holds_up(order.network, order.bundle_id) is None and _trouble(order) is None
-    )
+    stop = now.holds_up(order.network, order.bundle_id)
+    return stop is None and _trouble(order, bundle) is None
 
 
 def for_agent(order: Order, now: Now) -> Held:
@@ -122,8 +123,8 @@ def _refusal(ask: Callable[..., None], *of: Any) -> OrderRefused | None:
     return None
 
 
-def _by_catalogue(order: Order, store: Store) -> str:
-    reason = _trouble(order)
+def _by_catalogue(order: Order, store: Store, bundle: Bundle | None) -> str:
+    reason = _trouble(order, bundle)
     name = f"{NETWORKS[order.network].name} {order.size_text}"
     if reason is None:
         return ""
@@ -140,11 +141,11 @@ def _by_catalogue(order: Order, store: Store) -> str:
     )
 
 
-def _trouble(order: Order) -> str | None:
+def _trouble(order: Order, bundle: Bundle | None) -> str | None:
     """Why the catalogue keeps an order from being sent. A risen cost that the customer's price
     still covers is no trouble of a pending one: its agent decides.
     """
-    bundle = bundle_of(order)
+    bundle = bundle or bundle_of(order)
     reason = sourcing.why_not(order, bundle) if bundle is not None else None
     if (
         reason == "cost"

@@ -202,6 +202,11 @@ class Order(Model, StoreScoped):
             }
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it may still have to wait for what it is bought from."""
+        return self.state in ("pending", "queued")
+
+    @property
     def is_final(self) -> bool:
         return self.state in FINAL
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from statistics import median
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import func, select
@@ -13,6 +12,7 @@ from core import cases
 from core.availability import Now
 from core.base import clock, config, money
 from core.base.db import db
+from core.catalog import Bundle
 from core.orders import giving_back, held_up
 from core.orders.held_up import Held
 from core.orders.model import Order
@@ -45,28 +45,6 @@ def newer_than(order_id: int) -> int:
     return int(count or 0)
 
 
-def usual_minutes(network: str, now: Now) -> int | None:
-    """How long the current store's last deliveries on a network took, as a median in minutes.
-
-    None below three, and while buying stands still or nobody has looked whether it does: the past
-    promises nothing then.
-    """
-    if not now.may_promise(network):
-        return None
-    rows = db.session.execute(
-        select(Order.queued_at, Order.completed_at)
-        .where(
-            Order.network == network,
-            Order.state == "completed",
-            Order.completed_at > clock.now() - timedelta(days=7),
-        )
-        .order_by(Order.id.desc())
-        .limit(20)
-    ).all()
-    spans = [(done - start).total_seconds() for start, done in rows if start and done]
-    return max(1, round(median(spans) / 60)) if len(spans) >= 3 else None
-
-
 def next_poll_s(order: Order) -> float | None:
     """Seconds until the customer's page asks again: 2 until 1 min of age, 10 until 30 min, then 60.
     None when final."""
@@ -79,7 +57,9 @@ def next_poll_s(order: Order) -> float | None:
     return max(clock.seconds(_POLL_LAST_S), 0.5)
 
 
-def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
+def customer_words(
+    order: Order, store: Store, now: Now | None = None, bundle: Bundle | None = None
+) -> Words:
     """What the customer reads. Never "failed" while we are not sure, never our own jargon.
 
     With `now`, also what keeps the order from being sent: while it is *pending* nobody is asked for
@@ -118,7 +98,7 @@ def customer_words(order: Order, store: Store, now: Now | None = None) -> Words:
             f"Nothing was sent. If you have paid, send {store.name} a message with this code."
         ),
     }
-    why_still = held_up.for_customer(order, store, now) if now else ""
+    why_still = held_up.for_customer(order, store, now, bundle) if now else ""
     if why_still:
         return Words(look.label, why_still, look.icon)
     if _is_unclear(order):

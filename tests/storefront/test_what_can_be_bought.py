@@ -16,6 +16,7 @@ from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import event, text
 from store_customers import NUMBER, fields, parse_clean, set_order
 
+import core.shop
 import core.stores
 from core import availability, catalog, ledger, orders, reconcile, stores
 from core.audit import SYSTEM, Actor
@@ -348,38 +349,49 @@ def statements(app, ask):
     return [one for one in heard if "set_config" not in one]
 
 
-def test_a_pending_order_reads_its_bundle_once(app, shop, bundle):
+@pytest.fixture
+def trips(monkeypatch):
+    """How many statements went out in each round trip of `round_trip`."""
+    made: list[list[str]] = []
+    send = round_trip._send
+    monkeypatch.setattr(
+        round_trip,
+        "_send",
+        lambda connection, store_id, asks: (
+            made.append([one.statement for one in asks])
+            or send(connection, store_id, asks)
+        ),
+    )
+    return made
+
+
+def test_a_pending_order_is_read_in_one_trip_and_its_bundle_once(
+    app, shop, bundle, trips
+):
     """However often its page asks whether it could be sent, and its poll too."""
     customer = shop("ama")
     code = customer.order(bundle())
     page = customer.get(f"/orders/{code}").text
     where = re.search(r'data-hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
-    for path in (f"/orders/{code}", f"/orders/{code}/status", where):
+    for path, many in ((f"/orders/{code}", [6]), (where, [3])):
+        del trips[:]
         asked = statements(app, lambda path=path: customer.get(path))
-        of_bundles = [
-            one
-            for one in asked
-            if "FROM bundles \nWHERE" in one or "FROM bundles WHERE" in one
-        ]
-        assert len(of_bundles) == 1, (path, asked)
+        assert asked == []
+        assert [len(trip) for trip in trips] == many
+        of_bundles = [one for one in trips[0] if "FROM bundles \nWHERE" in one]
+        assert len(of_bundles) == 1, trips
+    del trips[:]
+    asked = statements(app, lambda: customer.get(f"/orders/{code}/status"))
+    assert (asked, [len(trip) for trip in trips]) == ([], [3, 6]), "news: the whole"
 
 
-def test_the_store_page_makes_one_statement(app, shop, monkeypatch):
+def test_the_store_page_makes_one_statement(app, shop, trips):
     """The store of this host, what can be bought with all pauses, and the shelf. A shop that this
     process has not met is looked up first."""
-    sent: list[str] = []
-    send = round_trip._send
-    monkeypatch.setattr(
-        round_trip,
-        "_send",
-        lambda connection, store_id, statement, values: (
-            sent.append(statement) or send(connection, store_id, statement, values)
-        ),
-    )
     core.stores._known.clear()
-    assert len(statements(app, lambda: shop("ama").get("/"))) == len(sent) == 1
+    assert len(statements(app, lambda: shop("ama").get("/"))) == len(trips) == 1
     assert statements(app, lambda: shop("ama").get("/")) == []
-    assert len(sent) == 2
+    assert [len(trip) for trip in trips] == [1, 1]
 
 
 @pytest.mark.parametrize("slug", ["ama", "kofi"])

@@ -1,0 +1,130 @@
+"""An order in one round trip says what the same rules say when each is asked by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import inspect
+
+from core import availability, catalog, order_view, orders, stores
+from core.base.db import Model, db
+
+STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded",
+          "cancelled")  # fmt: skip
+
+
+def columns(row: Model | None) -> dict[str, Any]:
+    assert row is not None
+    return {
+        one.key: getattr(row, one.key)
+        for one in inspect(type(row)).column_attrs
+        if not one.deferred
+    }
+
+
+def look(app: Flask, slug: str, text: str) -> order_view.OrderView | None:
+    with app.app_context():
+        return order_view.by_code(slug, text, is_whole=True)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_it_is_what_each_rule_says_by_itself(
+    app: Flask,
+    place: Callable[..., str],
+    as_store: Callable[..., Any],
+    state: str,
+) -> None:
+    code = place(state=state)
+    view = look(app, "ama", code)
+    assert view is not None
+
+    def by_themselves() -> None:
+        order, store = orders.by_code(code), stores.by_slug("ama")
+        assert order is not None
+        assert columns(view.order) == columns(order)
+        assert columns(view.store) == columns(store)
+        assert list(map(columns, view.events)) == list(
+            map(columns, orders.timeline(order))
+        )
+        bundle = orders.held_up.bundle_of(order)
+        assert (view.bundle is None) == (bundle is None)
+        if bundle is not None:
+            assert columns(view.bundle) == columns(bundle)
+        assert view.is_sold == (catalog.shelf_line(order.bundle_id) is not None)
+        now = availability.now()
+        assert view.now == now
+        assert orders.usual_of(view.lately, order.network, now) == (
+            orders.usual_minutes(order.network, now)
+        )
+
+    as_store("ama", by_themselves)
+
+
+def test_how_long_the_last_ones_took_is_of_its_network_alone(
+    app: Flask, place: Callable[..., str]
+) -> None:
+    for number in range(4):
+        place(state="completed", number=f"024777000{number}")
+    place(network="telecel", number="0207770001", state="completed")
+    code = place(network="telecel", number="0207770002")
+    view = look(app, "ama", code)
+    assert view is not None and len(view.lately) == 1
+    mtn = look(app, "ama", place(number="0247770009"))
+    assert mtn is not None and len(mtn.lately) == 4
+    assert orders.usual_of(mtn.lately, "mtn", mtn.now) == 1
+
+
+def test_a_bundle_that_is_hidden_is_not_sold(
+    app: Flask, place: Callable[..., str], superuser: Any
+) -> None:
+    code = place()
+    superuser.execute("UPDATE store_bundles SET hidden = true")
+    view = look(app, "ama", code)
+    assert view is not None and not view.is_sold
+
+
+def test_no_other_store_sees_it(app: Flask, place: Callable[..., str]) -> None:
+    code = place("ama")
+    view = look(app, "kofi", code)
+    assert view is not None and view.store.slug == "kofi"
+    assert (view.order, view.bundle, view.events) == (None, None, ())
+    assert look(app, "nobody", code) is None
+
+
+@pytest.mark.parametrize("known", ["kofi's id", "an id of nobody"])
+def test_an_id_of_another_database_opens_no_other_store(
+    app: Flask,
+    place: Callable[..., str],
+    kofi: int,
+    monkeypatch: pytest.MonkeyPatch,
+    known: str,
+) -> None:
+    """After a restore a process may remember another id for this subdomain."""
+    code = place("ama")
+    monkeypatch.setitem(stores._known, "ama", kofi if known == "kofi's id" else 10**9)
+    view = look(app, "ama", code)
+    assert view is not None and view.store.slug == "ama"
+    assert view.order is not None and view.order.code == code
+
+
+@pytest.fixture
+def kofi(app: Flask) -> int:
+    with app.app_context():
+        store = stores.by_slug("kofi")
+        db.session.remove()
+    assert store is not None
+    return store.id
+
+
+def test_of_several_codes_in_a_text_the_likeliest_is_shown_with_its_own_lines(
+    app: Flask, place: Callable[..., str]
+) -> None:
+    first, second = place(), place(number="0247770001", state="queued")
+    view = look(app, "ama", f"{first} or {second}")
+    assert view is not None and view.order is not None
+    assert view.order.code == orders.codes_in(f"{first} or {second}")[0]
+    assert {event.order_id for event in view.events} == {view.order.id}
+    assert look(app, "ama", "no code").order is None  # type: ignore[union-attr]
