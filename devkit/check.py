@@ -50,8 +50,8 @@ def main(words: Sequence[str]) -> int:
     ]
     if not options.no_tests:
         selection = ["-m", FAST] if options.fast else []
-        # Two at once: the quick tests' waits are too short to disturb each other.
-        parts = 2 if options.fast else None
+        # Several at once: the quick tests' waits are too short to disturb each other.
+        parts = 3 if options.fast else None
         steps.append(("tests", lambda: test.main([*selection, "-q"], parts)))
     return _run(steps)
 

@@ -354,6 +354,7 @@ def test_every_kind_of_outbox_row_has_a_handler() -> None:
     assert module == jobs.__name__ and callable(getattr(jobs, name))
 
 
+@pytest.mark.slow(seconds=1.5)
 def test_one_place_buys() -> None:
     """Exactly one function may call the purchase endpoint."""
     found = [

@@ -67,6 +67,7 @@ def test_a_statement_that_fails_does_not_tell_its_values(app: Flask, role: str) 
     assert "nothing" in str(failed.value) and "241234567" not in str(failed.value)
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize("role", ENGINE_OF)
 def test_the_first_page_after_the_server_lost_its_connections_is_a_page(
     app: Flask, config: Any, postgres: dict[str, str], role: str

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
 SANDBOX = ("integrations/sandbox", "devkit")

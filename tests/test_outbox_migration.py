@@ -28,6 +28,7 @@ TODAY = (
 )
 
 
+@pytest.mark.slow(seconds=0.6)
 def test_rows_get_their_subject_and_are_unique_by_it_while_open(
     postgres: dict[str, str],
 ) -> None:

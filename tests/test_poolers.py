@@ -29,6 +29,8 @@ from core.base.db import db
 from core.base.poolers import Pooled
 from devkit import daemons
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 PROGRAM = shutil.which(
     "pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"
 )

@@ -679,6 +679,7 @@ def test_a_program_whose_key_the_database_does_not_know_does_not_start(
         settings.use(config)
 
 
+@pytest.mark.slow(seconds=1.3)
 def test_a_new_key_is_known_after_an_upgrade_and_until_then_the_old_one_signs(
     app: Flask,
     config: Any,

@@ -18,6 +18,8 @@ from visitors import Visitor
 
 from core.accounts.users import User
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = (
     "core",

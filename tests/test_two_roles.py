@@ -22,6 +22,8 @@ from psycopg import sql
 
 from core.base import rights, signed
 
+pytestmark = pytest.mark.slow(seconds=0.4)
+
 BEFORE = "0006"
 POSTING = """
 WITH p AS (

@@ -30,6 +30,8 @@ from core.supplier import balances, supply, webhook_events
 from fulfilment import jobs
 from tests.support.claims import claim_one
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 ROOT = Path(__file__).parents[1]
 COLUMNS = (
     "SELECT table_name, column_name, data_type FROM information_schema.columns "

@@ -47,6 +47,7 @@ def form(owner: Visitor) -> dict[str, str]:
     )
 
 
+@pytest.mark.slow(seconds=1.3)
 def test_a_large_step_waits_and_the_higher_cost_counts_meanwhile(
     owner: Visitor, scene: Scene
 ) -> None:

@@ -96,6 +96,7 @@ def test_books_that_do_not_hold_are_said_first_and_loudly(
     assert "The proof of the books failed" in owner.get("/cases").text
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_failed_proof_stays_in_the_table_among_many_that_held(
     owner: Visitor, scene: Scene, prove: Callable[[], Proof], drift: Callable[[], None]
 ) -> None:

@@ -65,6 +65,7 @@ def test_an_empty_platform_has_pages_that_explain_themselves(
     parses_clean(answer.text)
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_full_pages_are_well_formed(
     owner: Visitor, full: dict[str, str], scene: Scene
 ) -> None:

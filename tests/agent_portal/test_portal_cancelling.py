@@ -144,6 +144,7 @@ def test_an_expired_one_is_told_as_such(
     assert "This order is expired: it cannot be processed." in agent.refused(refused)
 
 
+@pytest.mark.slow(seconds=1.4)
 def test_a_locked_one_holds_up_no_other(
     ama_agent: Visitor, place: Any, order_of: Any, postgres: dict[str, str]
 ) -> None:

@@ -41,6 +41,7 @@ def left(place: Any, in_store: Any) -> Callable[..., str]:
     return make
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_who_paid_and_got_nothing_waits_in_give_back_until_it_is_said(
     app: Flask, ama_agent: Visitor, place: Any, left: Any, order_of: Any
 ) -> None:

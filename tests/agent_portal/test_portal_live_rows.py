@@ -174,6 +174,7 @@ def test_a_changed_row_brings_the_numbers_it_moved(
 class TestInABrowser:
     """Chromium with the shipped htmx."""
 
+    @pytest.mark.slow(seconds=1)
     def test_the_row_changes_where_it_stands_and_ticks_and_focus_stay(
         self, open_page: Callable[..., Any], place: Any, in_store: Any
     ) -> None:

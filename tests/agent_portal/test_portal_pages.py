@@ -11,6 +11,8 @@ import html5lib
 import pytest
 from visitors import Visitor
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 STATES = (
     "pending",
     "queued",

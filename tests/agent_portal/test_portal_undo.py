@@ -22,6 +22,8 @@ from core.orders import pressing
 from core.orders.refusals import PRESS_AGAIN
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 HTMX = {"HX-Request": "true"}
 
 

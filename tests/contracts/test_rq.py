@@ -43,6 +43,8 @@ from operations.worker import (
     RowJob,
 )
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 ROOT = Path(__file__).parents[2]
 LIST = f"rq:queue:{relay.QUEUE}"
 BETWEEN = f"{LIST}:intermediate"

@@ -277,6 +277,7 @@ def test_timed_work_that_hangs_at_its_call_counts_as_silence(look, everywhere, j
     assert now.link is not None and now.link.reason == "supplier_silent"
 
 
+@pytest.mark.slow(seconds=2.7)
 def test_a_call_about_the_wallet_that_hangs_counts_as_one_more(
     look, everywhere, using, postgres
 ):

@@ -135,6 +135,7 @@ def test_a_clock_set_back_makes_nobody_wait_longer(
     assert refused.value.wait_s == config.current().open_wait_s == 20
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     ("caller", "limit"),
     [

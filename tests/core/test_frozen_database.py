@@ -16,6 +16,8 @@ import supervision
 from core.base import connections
 from devkit import daemons, process_tree, servers
 
+pytestmark = pytest.mark.slow(seconds=1.4)
+
 ANSWER_S, PING_S, CONNECT_S = 1.5, 0.5, 2
 SLACK_S = 4.0
 """Other tests keep this machine busy. A wait without a limit lasts until the server is let go."""

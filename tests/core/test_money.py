@@ -26,6 +26,7 @@ def test_a_percentage_is_rounded_up_and_never_by_more_than_one(
     assert 0 <= rounded * 10_000 - exact_times_10_000 < 10_000
 
 
+@pytest.mark.slow(seconds=1)
 @given(st.text(max_size=30))
 def test_any_text_is_an_amount_or_a_sentence(text: str) -> None:
     try:

@@ -144,6 +144,7 @@ def set_hash(value: str) -> None:
     )
 
 
+@pytest.mark.slow(seconds=0.7)
 def test_a_password_kept_with_its_blanks_in_earlier_days_still_opens(
     context: Flask,
 ) -> None:

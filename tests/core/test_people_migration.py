@@ -51,6 +51,7 @@ def earlier(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
             )
 
 
+@pytest.mark.slow(seconds=0.8)
 def test_people_and_their_log_ins_go_through_the_migration(
     earlier: tuple[AlembicConfig, str],
 ) -> None:

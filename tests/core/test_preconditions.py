@@ -66,6 +66,7 @@ def found(address: str) -> Callable[..., Any]:
     return function
 
 
+@pytest.mark.slow(seconds=0.7)
 def test_many_functions_say_what_they_need() -> None:
     assert len(marked("inside_use_case")) > 50
     assert len(marked("needs_across_stores")) > 35

@@ -601,6 +601,7 @@ def test_a_failed_proof_asks_a_person_once_for_each_finding(
     ]
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_large_books_are_verified_in_turns_within_a_day(
     context: Flask, meddler: Super, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -638,6 +639,7 @@ def test_a_proof_is_overdue_after_twice_its_interval(
     assert proof.standing().overdue and newest is not None and newest.id == made.id
 
 
+@pytest.mark.slow(seconds=1.5)
 @settings(
     max_examples=15,
     deadline=None,

@@ -325,6 +325,7 @@ def test_a_prefix_that_hints_at_another_network_is_seen(ama: int, place: Place) 
     assert place("+233201234567").network_mismatch is True
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_the_table_of_states_prints_one_line_for_each_move() -> None:
     root = Path(__file__).parents[2]
     printed = subprocess.run(

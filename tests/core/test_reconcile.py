@@ -359,6 +359,7 @@ def ledger_balance(account: str) -> int:
 amounts = st.lists(st.sampled_from([100, 200, 300, 460, 500, 900]), max_size=6)
 
 
+@pytest.mark.slow(seconds=0.4)
 @settings(max_examples=200, deadline=None)
 @given(
     back=amounts,

@@ -13,6 +13,8 @@ from core.base import connections, round_trip
 from core.base.db import STORE, db
 from core.base.round_trip import Ask
 
+pytestmark = pytest.mark.slow(seconds=2.5)
+
 
 @pytest.fixture(autouse=True)
 def one_connection(context: Flask) -> None:

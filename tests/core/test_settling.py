@@ -93,6 +93,7 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
     }
 
 
+@pytest.mark.slow(seconds=0.6)
 def test_the_table_can_be_printed() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "core.settling"],

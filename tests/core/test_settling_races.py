@@ -146,6 +146,7 @@ def test_one_missing_sum_is_one_loss_whoever_presses_first(
     assert read_balance() == "fits"
 
 
+@pytest.mark.slow(seconds=0.5)
 def test_a_webhook_and_a_press_never_wait_for_each_other_in_a_circle(
     app: Flask, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def environ(server: servers.Postgres) -> Iterator[dict[str, str]]:
         )
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
 def test_what_is_missing_is_made_where_the_owner_may(
     server: servers.Postgres, environ: dict[str, str], again: bool

@@ -15,6 +15,8 @@ from projects import ROOT
 from devkit import daemons, process_tree, test
 from tests.support import longest_first
 
+pytestmark = pytest.mark.slow(seconds=0.4)
+
 REPORT = """
 def pytest_runtest_logreport(report):
     if report.when == "call" and hasattr(report, "worker_id"):

@@ -33,6 +33,8 @@ from core.orders.selecting import IN_THE_WAY
 from edge.errors import BUSY, WORDS
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.5)
+
 HOLDER = Path(__file__).with_name("lock_holder.py")
 WALLET = "SELECT 1 FROM accounts WHERE name = 'wallet' AND store_id = {} FOR UPDATE"
 ORDER = "SELECT 1 FROM orders WHERE id = {} FOR UPDATE"

@@ -58,6 +58,7 @@ def buyer_of(in_store: Callable[..., Any]) -> Callable[[Flask], Buyer]:
     return lambda app: Buyer(app, bundle_id)
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_only_new_orders_count_and_one_too_many_waits(
     door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer]
 ) -> None:
@@ -162,6 +163,7 @@ def test_addresses_of_one_line_guess_together(app: Flask) -> None:
     assert statuses == [404] * 60 + [429] * 2
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_code_that_is_an_order_s_is_found_however_much_a_neighbour_guessed(
     app: Flask, buyer_of: Callable[[Flask], Buyer]
 ) -> None:
@@ -209,6 +211,7 @@ def test_sixty_log_ins_of_a_neighbour_shut_nobody_out(app: Flask) -> None:
     assert Visitor(app, "portal").post("/login", right).status_code == 303
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize("kind", ["dead", "silent"])
 def test_without_valkey_pages_answer_quickly_and_limits_hold(
     kind: str,

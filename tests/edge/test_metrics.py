@@ -115,6 +115,7 @@ def test_a_young_platform_has_a_zero_for_every_known_word(metered: Flask) -> Non
     assert [seen["processes_alive", role] for role in heartbeats.ROLES] == [0, 0]
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_every_figure_moves_with_what_it_counts(metered: Flask) -> None:
     scene = Scene(metered)
     for slug in ("ama", "kofi"):
@@ -205,6 +206,7 @@ def test_a_failed_proof_is_a_zero(metered: Flask) -> None:
     drift(5)
 
 
+@pytest.mark.slow(seconds=0.6)
 def test_a_word_no_table_knows_still_has_its_number(metered: Flask) -> None:
     Scene(metered).sql(
         "INSERT INTO cases (kind, subject, title, evidence, opened_at) VALUES ('of_tomorrow', 'x',"

@@ -26,6 +26,8 @@ from edge.errors import BUSY
 from edge.limits import _endpoint
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.4)
+
 SLACK_S = 0.8
 
 

@@ -22,6 +22,8 @@ from devkit.databases import Database
 from operations import postgres_programs, restored
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 Command = Callable[..., Result]
 
 

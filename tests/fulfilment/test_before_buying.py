@@ -72,6 +72,7 @@ def test_our_own_books_decide_even_when_the_supplier_says_there_is_more(
     assert (desk.read(order).wait_reason, purchases(desk)) == ("float", 0)
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_the_balance_is_read_first_when_the_last_read_is_old_or_the_order_large(
     desk: Desk,
 ) -> None:
@@ -395,6 +396,7 @@ def lease(desk: Desk) -> list[tuple[int, int]]:
         return leases.lease_due(100)
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize("budget", ["none left", "no answer"])
 def test_without_a_fresh_absent_nothing_is_sent_again(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch, budget: str

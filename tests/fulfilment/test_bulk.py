@@ -22,6 +22,8 @@ from integrations.ports import BulkResult, PurchaseRequest
 from integrations.sandbox import charges
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 AGENT = 470
 COST = 460
 

@@ -121,6 +121,7 @@ def test_a_clock_change_at_any_step_sends_nothing_early_and_holds_nothing_up(
         assert told.ended - plain.ended < 180, step
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize("step", range(0, 8, 2))
 def test_a_clock_set_forward_proves_nothing_even_when_nobody_saw_it(
     story: Callable[..., Story], step: int
@@ -130,6 +131,7 @@ def test_a_clock_set_forward_proves_nothing_even_when_nobody_saw_it(
     assert second - first >= settings.grace_s + settings.absence_gap_s
 
 
+@pytest.mark.slow(seconds=0.4)
 @pytest.mark.parametrize("by", CHANGES)
 def test_a_failed_order_is_watched_for_a_day_of_time_that_passes(
     desk: Desk, by: float, set_clock: Callable[[float], None]

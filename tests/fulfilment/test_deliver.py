@@ -17,6 +17,8 @@ from integrations.sandbox.store import STRANGER_REFERENCE
 from tests.support.claims import claim_one
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 COST, AGENT = 460, 470
 
 

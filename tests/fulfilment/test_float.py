@@ -294,6 +294,7 @@ def stopped(desk: Desk) -> None:
     assert desk.cases() == ["unexpected_charge"]
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_an_unexpected_charge_stops_buying_until_the_balance_fits_again(
     desk: Desk,
 ) -> None:
@@ -354,6 +355,7 @@ def reserve(app: Flask, using: Using) -> Callable[[int], None]:
     return lambda pesewas: using(float_reserve_pesewas=pesewas)
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_no_purchase_touches_the_reserve_and_the_first_to_wait_is_logged(
     make_desk: Callable[..., Desk], reserve: Callable[[int], None]
 ) -> None:
@@ -429,6 +431,7 @@ def in_line(desk: Desk) -> list[int]:
     return found
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_money_that_returns_wakes_as_many_as_it_pays_for_oldest_first(
     make_desk: Callable[..., Desk],
 ) -> None:
@@ -714,6 +717,7 @@ def free() -> int:
 PESEWAS_FOR_CEDIS = {"amount": 460}
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     "more", [{}, {"balance_after": None}, {"balance_after": 29_540}]
 )

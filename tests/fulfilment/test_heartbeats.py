@@ -22,6 +22,8 @@ from core.base.db import db, transaction
 from fulfilment import relay
 from operations import worker
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

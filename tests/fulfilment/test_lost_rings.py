@@ -30,6 +30,8 @@ from fulfilment import jobs, relay
 from operations import worker
 from operations.worker import MarkedWorker
 
+pytestmark = pytest.mark.slow(seconds=0.5)
+
 
 @pytest.fixture
 def own(

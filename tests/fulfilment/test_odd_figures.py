@@ -79,6 +79,7 @@ def test_a_supplier_of_fractions_stops_nothing_and_a_missing_purchase_still_show
     desk.books()
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_charge_one_pesewa_beside_the_list_is_no_case_of_its_own(desk: Desk) -> None:
     """The list was read before the price got its fraction: 4.60 there, 4.609 charged."""
     odd(desk, price_thousandths=9, kept="rounded_purchase")

@@ -119,6 +119,7 @@ def test_prices_and_hidden_flags_survive_another_spelling_of_the_validity(
             assert (line.price_pesewas, line.hidden) == kept
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     "spelling", ["Non-Expiry", "NO EXPIRY", "no-expiry", "Never expires"]
 )

@@ -32,6 +32,8 @@ from integrations.ports import (
 )
 from tests.support.claims import claim_one
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 AGENT = 470
 
 

@@ -373,6 +373,7 @@ def test_a_restored_press_asks_again_instead_of_going(desk: Desk) -> None:
     assert desk.charges() == []
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_undo_and_release_at_the_same_moment_agree(app: Flask, desk: Desk) -> None:
     """Twelve times: either it was undone and nothing is sent, or it went and undo says so; the
     books know of one."""

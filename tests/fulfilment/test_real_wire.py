@@ -28,6 +28,8 @@ from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET
 from operations import worker
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.8)
+
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:

@@ -191,6 +191,7 @@ def test_what_was_to_be_looked_at_in_an_hour_is_looked_at_now(
     assert desk.read(order).state == "processing"
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize("released", [True, False], ids=["queued", "pending"])
 def test_what_nobody_bought_is_bought_once_after_the_proof_of_absence(
     desk: Desk, past: Past, released: bool
@@ -253,6 +254,7 @@ def test_no_claim_is_given_for_an_order_in_doubt(desk: Desk, past: Past) -> None
         assert claim_one(order.id) is None
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_an_order_cancelled_after_the_restore_and_bought_before_it_is_a_case(
     desk: Desk, past: Past
 ) -> None:

@@ -31,7 +31,7 @@ from core.supplier import budget, supply
 from fulfilment import relay
 from integrations.sandbox.store import DEFAULT_SECRET
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.slow(seconds=0.7)]
 
 
 @pytest.fixture

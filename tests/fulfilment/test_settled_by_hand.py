@@ -50,6 +50,7 @@ def row(order: Order) -> outbox.OutboxRow:
         ).one()
 
 
+@pytest.mark.slow(seconds=0.6)
 def test_sent_again_by_hand_is_bought_once(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(dedupe=False)
     desk.plan("http_500_before", times=2)
@@ -92,6 +93,7 @@ def test_a_person_told_wrongly_buys_nothing_twice(
     assert len(desk.charges(order)) == 1
 
 
+@pytest.mark.slow(seconds=0.5)
 def test_given_back_by_hand_and_delivered_after_all_is_found(
     make_desk: Callable[..., Desk],
 ) -> None:

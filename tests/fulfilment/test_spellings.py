@@ -103,6 +103,7 @@ def test_purchases_answered_in_another_spelling_are_accepted_and_open_no_breaker
     assert len(desk.charges()) == 6
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize("spelling", REFERENCES)
 def test_not_found_in_another_spelling_proves_absence_like_any(
     desk: Desk, spelling: str
@@ -238,6 +239,7 @@ def test_look_ups_without_a_reference_that_say_number_and_size_deliver_the_order
     )
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize("word", ["failed", "reversed"])
 def test_a_look_up_without_a_reference_never_fails_an_order_nobody_gave_a_number(
     desk: Desk, word: str
@@ -303,6 +305,7 @@ def test_a_look_up_without_a_reference_that_may_be_of_another_order_is_no_answer
     assert desk.work_until(order, "processing").attempt == 1
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize("placed_at", [True, False])
 def test_of_two_orders_alike_a_look_up_without_a_reference_settles_neither(
     desk: Desk, placed_at: bool

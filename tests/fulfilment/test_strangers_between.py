@@ -12,6 +12,8 @@ from core.base import clock, config, tenancy
 from core.base.db import transaction
 from core.supplier import supply
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 STRANGERS = ("html_403", "json_403", "empty_401", "html_407", "html_451", "html_200")
 
 

@@ -27,6 +27,8 @@ from operations.supervise import Child
 from operations.worker import BUSY_VARIABLE
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 SLEEPER = ["sleep", "120"]
 DEAF = [
     sys.executable,

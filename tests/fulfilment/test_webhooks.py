@@ -280,6 +280,7 @@ def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(
     )
 
 
+@pytest.mark.slow(seconds=1.5)
 def test_a_flood_of_forged_rings_costs_ten_look_ups_a_minute(
     desk: Desk, hook: Hook
 ) -> None:

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raw_wire import Served, read_answer
 
 from http_server import QUEUE
 from http_server.turns import Turns
+
+pytestmark = pytest.mark.slow(seconds=0.6)
 
 SLOW_S = 0.2
 FLOOD = 40

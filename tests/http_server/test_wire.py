@@ -189,6 +189,7 @@ def test_a_body_that_is_cut_off_is_refused(served: Served, cut: bytes) -> None:
     )
 
 
+@pytest.mark.slow(seconds=1.3)
 def test_a_sender_who_has_said_all_still_gets_the_answer(served: Served) -> None:
     line = served.line(POST % b"slow/2" + b"Content-Length: 3\r\n\r\nabc")
     line.shutdown(1)

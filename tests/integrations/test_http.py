@@ -392,6 +392,7 @@ def server_waits(server: Server, connection: socket.socket) -> None:
     server.stop.wait(10)
 
 
+@pytest.mark.slow(seconds=0.3)
 @pytest.mark.parametrize(
     "begun",
     [
@@ -421,6 +422,7 @@ def test_trickle_ends_at_the_deadline(serve: Any, begun: bytes) -> None:
         assert isinstance(reply, http.Lost) and took < 2
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_endless_informational_answers_end_at_the_deadline(serve: Any) -> None:
     holder: list[Server] = []
 

@@ -30,6 +30,8 @@ from integrations.sandbox.store import Store
 from tests.proofs import ROOT, checker
 from tests.proofs.diary import Diary
 
+pytestmark = [pytest.mark.slow(seconds=0.5), pytest.mark.alone]
+
 
 @dataclass
 class World:

@@ -31,6 +31,8 @@ from tests.proofs import crash_points
 from tests.proofs.crash_points import Point
 from tests.proofs.crash_road import Answer, Road
 
+pytestmark = pytest.mark.alone
+
 EVERY_POINT = os.environ.get("CRASH_POINTS") == "all"
 ANSWERS = [
     Answer("accepted"),

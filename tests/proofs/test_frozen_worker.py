@@ -26,6 +26,8 @@ from tests.proofs.crash_points import Point
 from tests.proofs.crash_road import Answer, Road
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.alone
+
 EVERY_POINT = os.environ.get("CRASH_POINTS") == "all"
 SCALE = 300.0
 ACCEPTED = Answer("accepted")

@@ -20,6 +20,8 @@ from tests.proofs import ROOT, mutants
 from tests.proofs.kill import INJECT, Wanted
 from tests.proofs.sim_database import Database
 
+pytestmark = [pytest.mark.slow(seconds=0.3), pytest.mark.alone]
+
 CAUGHT = {
     # mutant: (a seed that showed it, the invariants that may break). Whatever changes what happens
     # between two seams makes another run of a seed: when this one does not show the mutant any

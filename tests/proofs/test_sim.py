@@ -23,6 +23,8 @@ from tests.proofs.sim_database import Database
 from tests.proofs.sim_profile import BulkMode
 from tests.proofs.sim_world import World
 
+pytestmark = pytest.mark.alone
+
 SEEDS, PROCESSES = 56, 2
 """As many as fit in two minutes on two cores that do nothing else: 29 a minute."""
 REGRESSION_SEEDS: list[tuple[int, int, BulkMode, str]] = [
@@ -198,6 +200,7 @@ def test_a_commit_that_nobody_heard_is_noticed(
         world.store.compare()
 
 
+@pytest.mark.slow(seconds=0.7)
 def test_a_process_that_gives_way_with_a_transaction_open_is_an_error_of_ours(
     world: World,
 ) -> None:

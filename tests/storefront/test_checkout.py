@@ -291,6 +291,7 @@ def test_a_repeat_is_forgotten_after_five_minutes_and_for_another_size(
     assert "again" not in fields(customer.review(bundle()).text)
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_too_many_orders_for_one_number_are_refused(shop, bundle, counts, in_store):
     customer = shop("ama")
     for _ in range(config.current().orders_per_recipient_hour):

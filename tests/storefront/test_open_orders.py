@@ -17,6 +17,8 @@ from core.base import config, phones, tenancy
 from storefront import device
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 
 def many(shop: Shop, bundle_id: int, count: int) -> list[str]:
     return [shop.order(bundle_id, f"0241{number:06}") for number in range(count)]

@@ -259,6 +259,7 @@ def test_an_order_in_line_for_float_waits_for_new_stock(
     )
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_estimates_are_silent_while_buying_stands_still(
     app, shop, bundle, platform, clocks
 ):

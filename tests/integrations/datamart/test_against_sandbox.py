@@ -201,6 +201,7 @@ def test_offers(pair: Pair) -> None:
     )
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_every_offer_can_be_bought_at_its_price(pair: Pair) -> None:
     said = pair.client.offers()
     assert isinstance(said, Listing)
@@ -588,6 +589,7 @@ def test_purchase_over_a_socket(live: Pair) -> None:
     assert isinstance(live.client.status(REF), Found)
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     ("fault", "reason", "charged"),
     [
@@ -606,6 +608,7 @@ def test_socket_fault(live: Pair, fault: str, reason: str, charged: bool) -> Non
     assert live.charges() == ([REF] if charged else [])
 
 
+@pytest.mark.slow(seconds=0.8)
 def test_trickled_answer_ends_at_the_total_time(live: Pair) -> None:
     live.plan("trickle", seconds=4)  # each piece is in time for the read timeout
     assert live.client.submit(REQUEST) == Unknown("deadline")
@@ -617,6 +620,7 @@ class JobTimeout(Exception):
     """Like the queue's own: an ordinary exception."""
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     ("fault", "charged"), [("hold_before", False), ("hold_after", True)]
 )

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from datamart_wire import REF, REQUEST, bought, mart, record
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
@@ -23,6 +24,8 @@ from integrations.ports import (
     Rejected,
     Unknown,
 )
+
+pytestmark = pytest.mark.slow(seconds=0.6)
 
 QUICK = settings(max_examples=150, deadline=None)
 

@@ -51,6 +51,7 @@ BULK_REFUSALS = [
 ]
 
 
+@pytest.mark.slow(seconds=0.2)
 @pytest.mark.parametrize(
     "members, code, changes", BULK_REFUSALS, ids=[row[1] for row in BULK_REFUSALS]
 )

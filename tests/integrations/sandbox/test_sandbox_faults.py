@@ -120,6 +120,7 @@ def test_a_short_body_promises_more_than_it_sends(ama, live):
     connection.close()
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_trickle_arrives_whole_and_late(ama, live):
     plan(ama, {"endpoint": "balance", "fault": "trickle", "seconds": 0.6})
     connection = http.client.HTTPConnection(*live, timeout=5)
@@ -230,6 +231,7 @@ def test_a_purchase_whose_client_is_gone_is_on_record(ama, live, until, fault, s
     }
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_purchase_may_be_answered_long_after_its_charge(ama, live, until):
     ama.door("/knobs", {"answer_s": 0.5})
     with ThreadPoolExecutor(1) as pool:

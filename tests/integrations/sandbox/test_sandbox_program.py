@@ -69,6 +69,7 @@ def test_a_stop_does_not_wait_for_late_webhooks(program):
     assert supplier.stop()[0] == 0  # waits fifteen seconds at most
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_hard_kill_loses_no_charge(program, tmp_path):
     supplier = program()
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
@@ -85,6 +86,7 @@ def test_a_hard_kill_loses_no_charge(program, tmp_path):
     assert again.stop()[0] == 0
 
 
+@pytest.mark.slow(seconds=0.8)
 def test_orders_finish_by_themselves(program, until):
     supplier = program("--auto-fulfil", "60", "--time-scale", "200")
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:

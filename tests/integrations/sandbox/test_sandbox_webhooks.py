@@ -208,6 +208,7 @@ def test_duplicates_are_the_same_bytes(listening, wire):
     assert first == second
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_reordered_events_overtake(listening, wire):
     ama = listening(webhook_reorder=True, webhook_created=False)
     ama.buy()
@@ -247,6 +248,7 @@ def test_shares_of_webhooks_are_doubled_and_come_before_the_answer(listening, wi
     assert before >= bent["before_answer"] and bent["sent"] == 40
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_shuffled_webhooks_overtake_each_other_and_hold_up_no_answer(listening, wire):
     ama = listening(webhook_shuffle_s=0.4)
     began = time.monotonic()
