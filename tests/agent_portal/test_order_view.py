@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import inspect
 
 from core import availability, catalog, order_view, orders, stores
+from core.base import tenancy
 from core.base.db import Model, db
 
 STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded",
@@ -92,6 +93,21 @@ def test_no_other_store_sees_it(app: Flask, place: Callable[..., str]) -> None:
     assert view is not None and view.store.slug == "kofi"
     assert (view.order, view.bundle, view.events) == (None, None, ())
     assert look(app, "nobody", code) is None
+
+
+def test_each_statement_names_its_store_as_well(context: Flask) -> None:
+    """The other wall, row-level security, is tried with statements that name none."""
+    scoped = {
+        cls.__tablename__: f"{cls.__tablename__}.store_id = %(store_id)s"
+        for cls in tenancy._store_tables()
+    }
+    met = set()
+    for ask in order_view._whole():
+        for name, names_it in scoped.items():
+            if f"{name}.id" in ask.statement or f"FROM {name} " in ask.statement:
+                met.add(name)
+                assert names_it in ask.statement, ask.statement
+    assert met >= {"orders", "order_events"}
 
 
 @pytest.mark.parametrize("known", ["kofi's id", "an id of nobody"])
