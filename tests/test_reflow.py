@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import tables_owner
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import select, update
 from visitors import Visitor
 from werkzeug.serving import make_server
@@ -22,20 +21,13 @@ from core import catalog, ledger, orders
 from core.audit import SYSTEM, Actor
 from core.base import tenancy
 from core.catalog import Bundle, StoreBundle
+from tests.support import chromium
 from tests.support.claims import claim_one
 
-CHROMIUM = (
-    shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=20),
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no Chromium on this machine: browser tests are left out",
-    ),
+    chromium.NEEDED,
 ]
 AMA = Actor("agent", "Ama")
 MOST_PAGES = 45
@@ -80,12 +72,8 @@ TORN = """() => { const bad = [], main = document.querySelector('main'), walk = 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,45 +4,32 @@ scripts off."""
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from console_scenes import Scene
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from seed import PASSWORD
 from werkzeug.serving import make_server
 
 from core import leases, ledger, outbox, proof
 from core.supplier import supply
 from fulfilment import jobs
-from tests.support import axe
+from tests.support import axe, chromium
 
-CHROMIUM = (
-    shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=8),
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no Chromium on this machine: browser tests are left out",
-    ),
+    chromium.NEEDED,
 ]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ refused, a real browser."""
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,14 +19,10 @@ from core.base import tenancy
 from core.base.db import db
 from core.catalog import PriceLine
 from core.orders import News, Order
+from tests.support import chromium as support
 from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
-CHROMIUM = (
-    shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 Placer = Callable[..., str]
 
 
@@ -196,18 +191,11 @@ def served(app: Flask) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One browser for a file of tests. Left open longer, its driver would refuse the other rooms
-    theirs."""
-    if CHROMIUM is None:
+    """One browser for a file of tests."""
+    if support.PROGRAM is None:
         pytest.skip("no Chromium here")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with support.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ rest and end."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,25 +12,17 @@ from types import SimpleNamespace
 import jinja2
 import pytest
 from flask import Flask, Response, render_template
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from core.base import clock
 from edge import hosts
-from tests.support import axe
+from tests.support import axe, chromium
 
-CHROMIUM = (
-    shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no Chromium on this machine: browser tests are left out",
-    ),
+    chromium.NEEDED,
 ]
 HERE = Path(__file__).resolve().parent
 ICON_WIDTH = "document.querySelector('main svg.icon use').getBBox().width"
@@ -83,12 +74,8 @@ class Gallery:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

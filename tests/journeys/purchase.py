@@ -14,12 +14,9 @@ journey fails if that page navigated.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,21 +27,14 @@ from playwright.sync_api import (
     Locator,
     Page,
     expect,
-    sync_playwright,
 )
 
-from tests.support import books
+from tests.support import books, chromium
 from tests.support.people import Agent, Customer, have_money_for, some_number
 from tests.support.running import Failed, Running, must, options, report, until
 from tests.support.supplier import Supplier
 
 PHONE, DESK = (360, 740), (1280, 800)
-CHROMIUM_NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
 STEP_MS = 20_000
 BUYING_S = 60
 DELIVERY_S = 30
@@ -124,7 +114,7 @@ def run(
         stack.enter_context(supplier.keeping_pace(running.time_scale))
         if drop_webhooks:
             stack.enter_context(supplier.knobs(webhooks=False))
-        browser = stack.enter_context(chromium())
+        browser = stack.enter_context(chromium.launched())
         try:
             return _purchase(
                 running, supplier, browser, javascript, drop_webhooks, album
@@ -278,23 +268,6 @@ def deliver(running: Running, page: Page, reference: str, album: Album) -> None:
     album.take(page, "6-sandbox")
     _press(article.get_by_role("button", name="Successful"))
     expect(article).to_have_attribute("data-status", re.compile("successful|completed"))
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless browser of the system's. Raises `Failed` when there is none."""
-    program = os.environ.get("MAKOLA_CHROMIUM") or next(
-        filter(None, map(shutil.which, CHROMIUM_NAMES)), None
-    )
-    must(program, "no Chromium here: install one, e.g. `apt install chromium`")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"]
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 def _context(

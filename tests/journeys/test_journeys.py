@@ -25,6 +25,7 @@ import races
 import valkey_down
 
 from devkit import daemons, postgres_home, process_tree
+from tests.support import chromium
 from tests.support.running import ROOT, Running, until
 
 TIME_SCALE = 10
@@ -34,18 +35,9 @@ MOST_MS = 1_000
 Valkey takes seconds."""
 STOPPED_S = 30
 FOREIGN = ("MAKOLA_", "DATABASE_", "REDIS_", "DATA_MART_", "FLASK_", "GRANIAN_")
-CHROMIUM = os.environ.get("MAKOLA_CHROMIUM") or next(
-    filter(None, map(shutil.which, purchase.CHROMIUM_NAMES)), None
-)
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
-in_a_browser = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no Chromium on this machine: browser tests are left out",
-    ),
-]
+in_a_browser = [pytest.mark.browser, chromium.NEEDED]
 
 
 @pytest.fixture(scope="module")

@@ -5,34 +5,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from store_customers import set_order
 from werkzeug.serving import make_server
 
 from core import catalog, orders
 from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
-from tests.support import axe
+from tests.support import axe, chromium
 from tests.support.settings import Using
 
-CHROMIUM = (
-    shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow(seconds=3),
-    pytest.mark.skipif(
-        CHROMIUM is None,
-        reason="no Chromium on this machine: browser tests are left out",
-    ),
+    chromium.NEEDED,
 ]
 VENDOR = Path(__file__).resolve().parent.parent / "vendor"
 ORDER_URL = re.compile(r"/orders/[0-9A-Z]{10}$")
@@ -42,12 +33,8 @@ DONE = {"state": "completed", "completed_at": clock.now, "final_at": clock.now}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
+    with chromium.launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
