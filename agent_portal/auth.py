@@ -25,7 +25,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
-from agent_portal import bp
+from agent_portal import bp, standing
 from core import orders
 from core.accounts import logins, users
 from core.audit import Actor
@@ -207,7 +207,7 @@ def words_of_the_agent() -> dict[str, Any]:
     what it calls."""
     return {
         "may": may,
-        "waiting": lambda: orders.tab_counts()["new"],
+        "waiting": lambda: standing.counts()["new"],
         "agent_links": _agent_links,
         "free_pesewas": orders.free_pesewas,
         "goes_in_s": orders.goes_in_s,
@@ -241,10 +241,6 @@ def _store_to_enter(person: users.User, ids: list[int]) -> int | None:
 
 
 def _agent_links() -> list[tuple[str, str, str]]:
-    several = (
-        current_user.is_authenticated
-        and len(users.memberships_of(current_user.user)) > 1
-    )
-    if several:
+    if current_user.is_authenticated and current_user.stores > 1:
         return [("Switch store", url_for(".stores"), "store")]
     return []

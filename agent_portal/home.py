@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from agent_portal import bp, standing
-from core import catalog, ledger, orders
+from core import catalog, ledger
 from core.base import clock
 from core.base.db import db
 from core.orders import Order
@@ -35,7 +35,7 @@ class Sales:
 @bp.get("/")
 def home() -> ResponseReturnValue:
     """The home page: figures of the day, and what waits for the agent."""
-    counts = orders.tab_counts()
+    counts = standing.counts()
     wallet = ledger.wallet()
     return render_template(
         "portal/home.html",

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp
+from agent_portal import bp, standing
 from agent_portal.auth import may
 from agent_portal.orders import NEWS_EVERY_S, TABS
 from core import availability, orders
@@ -59,7 +59,7 @@ def changed_rows() -> ResponseReturnValue:
         tab=tab,
         tabs=TABS,
         tab_of=orders.tab_of,
-        counts=orders.tab_counts(),
+        counts=standing.counts(),
         held=held,
         choose=tab in ("", "new") and may("cashier"),
         words=orders.agent_words,

@@ -37,7 +37,9 @@ def queue() -> ResponseReturnValue:
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
     search = text_input.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
-    newest = newest_id()  # before the list: what comes in between is news, never lost
+    newest = (
+        orders.newest_id()
+    )  # before the list: what comes in between is news, never lost
     if search:
         page = orders.search(search, before)
     else:
@@ -61,7 +63,7 @@ def queue() -> ResponseReturnValue:
         tab="" if search else tab,
         tabs=TABS,
         tab_of=orders.tab_of,
-        counts=orders.tab_counts(),
+        counts=standing.counts(),
         search=search,
         page=page,
         newest=newest,
@@ -107,11 +109,3 @@ def _kept_press() -> tuple[list[str] | None, Order | None, str]:
     code = row[1]
     deed = row[2]
     return ticks, orders.by_code(code), deed
-
-
-def newest_id() -> int:
-    """The id of this store's newest order, 0 when it has none."""
-    page = orders.queue("all", limit=1)
-    if page.orders:
-        return page.orders[0].id
-    return 0

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flask import abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp
+from agent_portal import bp, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.orders import TABS
 from core import availability, orders
@@ -101,7 +101,7 @@ def _row(order: Order, refusal: orders.OrderRefused | None = None) -> str:
         order=order,
         **_said(refusal),
         words=orders.agent_words,
-        counts=orders.tab_counts(),
+        counts=standing.counts(),
         tabs=TABS,
         tab="" if "found" in request.args else "new",
         tab_of=orders.tab_of,

@@ -1,11 +1,21 @@
-"""What cannot be bought now, for the notes on top of an agent's pages. The answer is
-`core.availability`'s."""
+"""What several places of an agent's page say: how many orders wait, and what cannot be bought now.
+The answers are `core.orders`' and `core.availability`'s."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from flask import g
+
 from core import availability, catalog, orders
+
+
+def counts() -> dict[str, int]:
+    """How many orders each tab holds, counted once for a page that says it in several places."""
+    if "tab_counts" not in g:
+        g.tab_counts = orders.tab_counts()
+    found: dict[str, int] = g.tab_counts
+    return found
 
 
 def notes() -> dict[str, Any]:

@@ -116,8 +116,8 @@ def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
         g.scope = ExitStack()
         g.scope.enter_context(tenancy.across_stores())
     elif current_user.store_id is not None:
-        g.store = stores.by_id(current_user.store_id)
         tenancy.use(current_user.store_id)
+        g.store = stores.by_id(current_user.store_id)
     return None
 
 

@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import ColumnElement, ForeignKey, case, delete, select, update
+from sqlalchemy import ColumnElement, ForeignKey, case, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts import guessing
@@ -53,6 +53,7 @@ class Login:
         door: Door,
         store_id: int | None,
         role: str | None,
+        stores: int = 0,
     ) -> None:
         self.token = token
         self.token_hash = _hash(token)
@@ -60,6 +61,8 @@ class Login:
         self.door = door
         self.store_id = store_id
         self.role = role
+        self.stores = stores
+        """In how many stores the person works."""
 
     def get_id(self) -> str:
         return self.token
@@ -98,8 +101,15 @@ def start_login(
 def login_of(token: str, door: Door) -> Login | None:
     """The log-in a token stands for at this door, or None when it ended, idled out or belongs to
     another door."""
+    theirs = (
+        select(func.count())
+        .select_from(Membership)
+        .where(Membership.user_id == User.id)
+        .correlate(User)
+        .scalar_subquery()
+    )
     row = db.session.execute(
-        select(LoginSession, User, Membership.role)
+        select(LoginSession, User, Membership.role, theirs)
         .join(User, User.id == LoginSession.user_id)
         .outerjoin(
             Membership,
@@ -110,7 +120,7 @@ def login_of(token: str, door: Door) -> Login | None:
     ).first()
     if row is None:
         return None
-    login, user, role = row
+    login, user, role, how_many = row
     now = clock.now()
     idle_s, longest_s = _limits_s(login.own_device)
     if user.removed_at is not None or login.access_no != user.access_no:
@@ -124,7 +134,7 @@ def login_of(token: str, door: Door) -> Login | None:
         login.store_id is not None and role is None
     ):
         return None
-    found = Login(token, user, door, login.store_id, role)
+    found = Login(token, user, door, login.store_id, role, how_many)
     if (now - login.seen_at).total_seconds() > _SEEN_EVERY_S:
         with transaction() as session:
             # A statement, not a row: another tab may be logging out right now.

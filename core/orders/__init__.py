@@ -105,7 +105,7 @@ from core.orders.states import (
     WORK,
     State,
 )
-from core.orders.tabs import TABS, Page, queue, search, tab_counts, tab_of
+from core.orders.tabs import TABS, Page, newest_id, queue, search, tab_counts, tab_of
 from core.orders.timeline import Moment, timeline
 from core.orders.waiting import (
     due_turns,
@@ -204,6 +204,7 @@ __all__ = [
     "new_code",
     "new_order_ref",
     "newer_than",
+    "newest_id",
     "next_poll_s",
     "note_absent",
     "note_look",

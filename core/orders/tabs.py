@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import clock, config
@@ -72,22 +84,36 @@ def tab_of(order: Order) -> str:
     return next(found, "done" if order.state in _OVER else "")
 
 
+def newest_id() -> int:
+    """The id of the newest order in what this work may see, 0 when there is none."""
+    query = select(Order.id).order_by(Order.id.desc()).limit(1)
+    return db.session.scalar(query) or 0
+
+
 def tab_counts() -> dict[str, int]:
     """How many orders each tab of the queue holds; `done` and `all` count today's only, since
     history only grows."""
-    today = Order.created_at >= clock.accra_midnight()
+    row = db.session.execute(
+        _counts(), {"midnight": clock.accra_midnight(), **_late_limits()}
+    ).one()
+    return dict(row._mapping)
+
+
+@cache
+def _counts() -> Select[*tuple[Any, ...]]:
+    """Put together once: that takes longer than to ask it."""
+    today = Order.created_at >= _moment("midnight")
     counts = []
     for tab in TABS:
         is_in = _tab(tab)
         if tab in ("done", "all"):
             is_in = and_(is_in, today)
         counts.append(func.count().filter(is_in).label(tab))
-    row = db.session.execute(
+    return (
         select(*counts)
         .select_from(Order)
         .where(or_(Order.state.in_(_OPEN), awaits_giving_back(), today))
-    ).one()
-    return dict(row._mapping)
+    )
 
 
 def _page(
@@ -120,7 +146,7 @@ def _page_by(
 
 def _cut(query: Select[Order], limit: int | None) -> Page:
     size = limit or config.current().page_size
-    rows = list(db.session.scalars(query.limit(size + 1)))
+    rows = list(db.session.scalars(query.limit(size + 1), _late_limits()))
     if len(rows) <= size:
         return Page(rows, None)
     last = rows[size - 1]
@@ -140,18 +166,27 @@ def _tab(tab: str) -> ColumnElement[bool]:
 
 
 def _is_late() -> ColumnElement[bool]:
-    """In line, or at the supplier, for longer than the settings allow."""
-    now = clock.now()
-    settings = config.current()
-    processing_limit = now - clock.delta(settings.late_processing_s)
-    queued_limit = now - clock.delta(settings.late_queued_s)
+    """In line, or at the supplier, for longer than the settings allow: `_late_limits` must be
+    given."""
     return or_(
         and_(
             Order.state == "processing",
-            Order.processing_at < processing_limit,
+            Order.processing_at < _moment("processing_limit"),
         ),
         and_(
             Order.state.in_(("queued", "submitting")),
-            Order.queued_at < queued_limit,
+            Order.queued_at < _moment("queued_limit"),
         ),
     )
+
+
+def _late_limits() -> dict[str, datetime]:
+    now, settings = clock.now(), config.current()
+    return {
+        "processing_limit": now - clock.delta(settings.late_processing_s),
+        "queued_limit": now - clock.delta(settings.late_queued_s),
+    }
+
+
+def _moment(name: str) -> ColumnElement[datetime]:
+    return bindparam(name, type_=Order.created_at.type)
