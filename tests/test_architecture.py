@@ -110,6 +110,7 @@ def test_importing_wsgi_reads_no_environment() -> None:
     assert "environ" not in text and "create_app(" not in text
 
 
+@pytest.mark.slow(seconds=0.7)
 def test_only_core_db_commits() -> None:
     found = []
     for path in sources(

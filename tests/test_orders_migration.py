@@ -23,6 +23,7 @@ def old(postgres: dict[str, str]) -> Iterator[tuple[AlembicConfig, str]]:
         yield made
 
 
+@pytest.mark.slow(seconds=0.6)
 def test_it_masks_what_is_there_keeps_the_walls_and_can_be_taken_back(
     old: tuple[AlembicConfig, str],
 ) -> None:

@@ -25,6 +25,7 @@ def figure(html: str, label: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_the_five_figures_add_up_over_all_stores_and_are_links(
     owner: Visitor, scene: Scene
 ) -> None:

@@ -49,6 +49,7 @@ def seen(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(seen-\d+)" value="(\d+)"', page))
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_home_and_prices_say_what_changed(
     ama_agent: Visitor, cost: Callable[..., None]
 ) -> None:

@@ -16,6 +16,8 @@ from core import orders
 from core.audit import Actor
 from core.orders import giving_back
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 AMA = Actor("agent", "Ama")
 
 

@@ -20,6 +20,8 @@ from core.audit import Actor
 from core.base import config
 from core.catalog import Bundle
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 PASSWORD = "correct horse battery"
 HTMX = {"HX-Request": "true"}
 

@@ -115,6 +115,7 @@ def test_orders_of_another_store_bring_nothing(
     assert ama_agent.get(f"/orders/rows?on={theirs.code}.0").status_code == 204
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_the_cost_of_a_question_does_not_grow_with_orders(
     ama_agent: Visitor, app: Flask, place: Any
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_number_of_another_network_is_marked_with_a_sign_and_words(
     assert "#warn" in page and "looks like Telecel" in page
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_each_tab_holds_its_states_and_counts_them(
     ama_agent: Visitor, place: Any
 ) -> None:

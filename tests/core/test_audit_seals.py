@@ -25,6 +25,8 @@ from core.proof import audit_seals
 from core.proof.audit_seals import AuditSeal
 from devkit import daemons
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 Super = psycopg.Connection[Any]
 
 

@@ -56,6 +56,7 @@ def test_a_device_has_five_and_then_one_more_each_twenty_seconds(
     assert pending() == DEVICE + 2
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_an_address_has_thirty_whatever_its_devices_are(
     ama: int, kofi_id: int, place: Callable[..., Order], jump: Callable[[float], None]
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_stranger_locks_nobody_s_number_out(
     assert orders.release(order.code, AMA).state == "queued"
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_orders_that_no_browser_placed_are_not_counted(
     ama: int, place: Callable[..., Order]
 ) -> None:

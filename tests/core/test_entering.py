@@ -398,6 +398,7 @@ def test_an_agent_at_the_console_is_a_wrong_password(across: Flask) -> None:
         log_in(at("10.0.0.1", door="console"))
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_flood_of_invented_e_mails_fills_no_table(
     across: Flask, monkeypatch: pytest.MonkeyPatch, jump: Callable[[float], None]
 ) -> None:
@@ -547,6 +548,7 @@ def test_who_was_wrong_before_leaves_one_place_to_others(across: Flask) -> None:
     assert log_in(at("10.0.0.1"))
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_who_waits_too_long_for_the_hash_is_told_and_nothing_is_counted(
     across: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,6 +181,7 @@ def test_the_function_is_the_definer_s_and_not_everybody_s(
     assert ",=X" not in found[3]
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_a_number_is_forgotten_on_request_in_calls_and_webhooks_too(
     ended: Callable[..., Order], ama: int, kofi_id: int, place: Callable[..., Order]
 ) -> None:
@@ -286,6 +287,7 @@ def test_a_number_inside_a_text_is_masked_and_nothing_else(
     assert phones.hide({"a": [told, 3, None]}) == {"a": [kept, 3, None]}
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_what_the_supplier_says_brings_no_number_into_timeline_cases_or_audit(
     ama: int, place: Callable[..., Order]
 ) -> None:

@@ -21,6 +21,7 @@ numbers = st.builds(
 separators = st.sampled_from(["", " ", "-", ".", "  ", "\u00a0", "\u2011"])
 
 
+@pytest.mark.slow(seconds=0.5)
 @given(
     numbers,
     st.sampled_from(["0", "+233", "00233", "233", "", "+233 (0)", "+2330"]),

@@ -125,6 +125,7 @@ def three(ama: int, place: Callable[..., Order]) -> dict[str, Order]:
     }
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_books_in_every_state_hold(ama: int, place: Callable[..., Order]) -> None:
     for state in orders.STATES:
         if state not in ("awaiting_payment", "expired"):

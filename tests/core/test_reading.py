@@ -188,6 +188,7 @@ def test_new_orders_are_counted_from_the_one_last_seen(ama: int, place: Place) -
     assert orders.newer_than(seen.id) == 1
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_week(
     ama: int, place: Place
 ) -> None:

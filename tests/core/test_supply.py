@@ -41,6 +41,7 @@ def test_purchases_may_use_the_whole_budget(across: Flask) -> None:
     assert supply.take_call("other") > 0
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_no_window_of_a_minute_ever_holds_more_than_the_budget(
     across: Flask, jump: Callable[[float], None]
 ) -> None:

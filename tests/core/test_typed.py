@@ -61,6 +61,7 @@ def test_a_number_with_anything_unseen_in_it_and_in_any_digits_is_that_number(
     assert phones.parse(shown) == "+233" + number[1:]
 
 
+@pytest.mark.slow(seconds=0.2)
 @given(st.data())
 def test_a_code_with_anything_unseen_in_it_is_that_code(data: st.DataObject) -> None:
     code = orders.new_code()

@@ -95,6 +95,7 @@ def test_a_style_cannot_end_its_own_element(app: Flask) -> None:
         inline_style("a{}</style><script>alert(1)</script>")
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_hsts_only_over_https(app: Flask, door_app: object) -> None:
     assert (
         "Strict-Transport-Security"
@@ -193,6 +194,7 @@ ORIGINS = [
 ]
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_only_this_very_host_may_change_things(ama_agent: Visitor) -> None:
     for headers, worth in ORIGINS:
         answer = ama_agent.post(

@@ -240,6 +240,7 @@ def test_a_forwarded_host_is_read_by_a_setting_of_its_own_which_needs_a_proxy(
         Config.from_environ(environ | {"MAKOLA_PROXY_HOST": "1"})
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_a_proxy_that_nobody_told_us_of_is_named_loudly_once(
     door_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:

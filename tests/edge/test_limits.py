@@ -82,6 +82,7 @@ def test_only_new_orders_count_and_one_too_many_waits(
     assert buyer.review().status_code == 200, "looking goes on"
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_orders_that_are_only_begun_have_a_limit_too_and_keep_the_form(
     app: Flask, door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer]
 ) -> None:
@@ -143,6 +144,7 @@ def test_guessing_codes_ends_by_every_way_alone_and_other_stores_go_on(
     assert ask(app, method, path.format(next(codes)), address="196.201.1.9") == 404
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_all_ways_to_guess_are_one_count(app: Flask) -> None:
     codes = missing()
     statuses = [
@@ -187,6 +189,7 @@ def test_a_code_that_is_an_order_s_is_found_however_much_a_neighbour_guessed(
     assert own.get("/").status_code == own.get("/track").status_code == 200
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_guesses_are_counted_without_valkey_too(
     dead_port: int, door_app: Callable[..., Flask]
 ) -> None:

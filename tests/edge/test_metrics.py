@@ -16,6 +16,8 @@ from core import availability, cases, orders, proof
 from core.base import clock, heartbeats, tenancy
 from core.base.db import transaction
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 TOKEN = "metrics-token-of-the-tests-0123456789"
 Samples = dict[tuple[str, str], float]
 

@@ -51,6 +51,7 @@ def test_a_path_of_this_host_is_itself(path: str) -> None:
     assert own_path(path) == path
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_every_door_leads_a_hostile_path_to_its_front(
     visitor: Callable[[str], Visitor], ama_agent: Visitor, owner: Visitor
 ) -> None:

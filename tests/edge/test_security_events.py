@@ -322,6 +322,7 @@ def test_a_flood_of_one_event_leaves_a_line_for_each_power_of_ten(
     assert kept == [1, 10, 100, 1_000]
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_flood_from_many_addresses_leaves_so_many_lines_a_minute_and_hides_no_other_kind(
     context: Flask, jump: Callable[[float], None]
 ) -> None:

@@ -128,6 +128,7 @@ def test_the_other_shop_s_code_is_unknown_there(
     assert asked(pages, poll, "kofi.localhost") is None
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_what_is_stored_is_bounded() -> None:
     made = stored_pages.Pages()
     poll = stored_pages.Stored("", Ready(b"x" * 1_000, b""), Ready(b"", b""), 1e18)

@@ -72,6 +72,7 @@ def strictness(app: Flask, scheme: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_what_is_answered_before_flask_is_strict_about_https_too(
     told: Flask, door_app: Callable[..., Flask]
 ) -> None:

@@ -32,6 +32,8 @@ from integrations.ports import (
     Unknown,
 )
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 COST, AGENT = 460, 470
 
 

@@ -265,6 +265,7 @@ def test_a_relay_that_starts_after_the_clock_change_sees_it(
     assert until_due_s(order) < 0
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_what_was_written_between_the_clock_change_and_the_look_is_of_the_new_time(
     desk: Desk, set_clock: Callable[[float], None]
 ) -> None:
@@ -287,6 +288,7 @@ def ring(order: Order) -> bool:
         return orders.ring(order, verified=True, what="completed", word="completed")
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_row_rung_between_the_clock_change_and_the_look_is_not_held_by_a_lease_of_the_old_time(
     desk: Desk, set_clock: Callable[[float], None]
 ) -> None:

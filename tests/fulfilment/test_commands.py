@@ -242,6 +242,7 @@ def nothing_yet(app: Flask, postgres: dict[str, str]) -> None:
         connection.execute(database_identity.REMEMBER)
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_nothing(
     nothing_yet: None, desk: Desk, command: Callable[..., Result], people: Path
 ) -> None:
@@ -290,6 +291,7 @@ def test_the_demo_makes_two_shops_that_can_sell_and_the_second_time_changes_noth
     assert desk.read(order).state == "processing"
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_new_password_in_the_file_replaces_the_old_and_ends_log_ins_by_it(
     nothing_yet: None, desk: Desk, command: Callable[..., Result], people: Path
 ) -> None:

@@ -93,6 +93,7 @@ def road(desk: Desk, app: Flask, using: Using) -> Road:
     return Road(desk, Hook(app))
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_each_step_of_a_purchase_stays_within_its_limits(road: Road) -> None:
     assert road.walk().state == "completed"
     found = {
@@ -108,6 +109,7 @@ def test_each_step_of_a_purchase_stays_within_its_limits(road: Road) -> None:
     assert found.keys() == LIMITS.keys()
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_counter_that_counts_nothing_is_seen(
     desk: Desk, run_twice: Callable[[], Cost]
 ) -> None:

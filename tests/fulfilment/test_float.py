@@ -40,6 +40,8 @@ from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID, mo
 from tests.support.claims import claim_one
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 OWNER = Actor("owner", "Owner")
 COST, AGENT, TWO_GB = 460, 470, 900
 

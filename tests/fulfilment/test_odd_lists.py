@@ -20,6 +20,8 @@ from core.outbox import OutboxRow
 from integrations.ports import Listing
 from integrations.sandbox import faults
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 ONE_GB = "YELLOW_1GB"
 
 

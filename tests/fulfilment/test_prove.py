@@ -69,6 +69,7 @@ def ask_timed() -> None:
         relay.ask_timed()
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_the_books_are_proven_every_hour(
     desk: Desk, jump: Callable[[float], None]
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_failed_proof_is_loud(desk: Desk, drift: Callable[[], None]) -> None:
     assert desk.cases() == ["books_broken"]
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_while_another_proof_runs_the_request_waits_its_turn(
     desk: Desk, another: None, jump: Callable[[float], None]
 ) -> None:

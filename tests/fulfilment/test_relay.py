@@ -24,6 +24,8 @@ from core.base.db import db, transaction
 from core.supplier import supply, webhook_events
 from fulfilment import jobs, relay
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 
 @pytest.fixture
 def redis(valkey: str) -> Iterator[Redis]:

@@ -26,6 +26,8 @@ from core.orders import Order
 from fulfilment import relay
 from tests.support.claims import claim_one
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:

@@ -62,6 +62,7 @@ def test_sent_again_by_hand_is_bought_once(make_desk: Callable[..., Desk]) -> No
     assert (order.attempt, order.resends) == (3, 2)
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_person_told_wrongly_buys_nothing_twice(
     make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_given_back_by_hand_and_delivered_after_all_is_found(
     assert desk.wallet() == (WALLET_PESEWAS, 0)
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_a_delivery_after_the_refund_is_found_with_every_webhook_lost(
     desk: Desk,
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_delivery_after_the_refund_is_found_with_every_webhook_lost(
     assert desk.read(order).state == "refunded"
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_refund_that_stands_is_looked_at_three_times_and_asks_nobody(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -266,6 +266,7 @@ def test_news_of_the_acceptance_itself_costs_no_look_up(
     assert due_now(order)  # a failed order taken up again is news
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_every_webhook_is_a_line_on_the_timeline_up_to_a_limit(
     desk: Desk, hook: Hook
 ) -> None:
@@ -483,6 +484,7 @@ def test_a_webhook_that_proves_only_who_knows_the_address_is_never_believed(
 STRANGE = "MK-NOBODYS0000000000"
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_unsigned_news_of_a_reference_that_is_not_ours_is_counted_and_asks_nobody(
     desk: Desk, hook: Hook
 ) -> None:

@@ -56,6 +56,7 @@ def ring(redis: Redis, number: int) -> None:
     relay._enqueue(relay.queue_of(redis), [(number, 1)])
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_worker_buys_what_was_rung_and_ends_after_its_jobs(
     desk: Desk,
     redis: Redis,
@@ -69,6 +70,7 @@ def test_a_worker_buys_what_was_rung_and_ends_after_its_jobs(
     assert sorted(desk.charges()) == sorted([first.order_ref, second.order_ref])
 
 
+@pytest.mark.slow(seconds=0.7)
 def test_the_mark_stands_while_a_job_runs_and_not_after(
     app: Flask,
     redis: Redis,
@@ -118,6 +120,7 @@ def test_only_our_own_function_is_run_whatever_valkey_holds(
     assert queue.failed_job_registry.count == 1
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_worker_that_cannot_reach_valkey_ends_so_that_it_is_started_anew(
     app: Flask,
 ) -> None:

@@ -91,6 +91,7 @@ def test_what_is_not_the_wire_flies_through(foreign: BaseException) -> None:
         send(transport=scripted(foreign))
 
 
+@pytest.mark.slow(seconds=0.4)
 def test_no_broad_except_in_the_room() -> None:
     """A broad except would swallow a job's time limit, and the job would go on without one."""
     broad = []

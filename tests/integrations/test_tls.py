@@ -90,6 +90,7 @@ def send(port: int) -> http.Reply:
     )
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_a_certificate_nobody_vouches_for_gets_nothing(
     server: tuple[int, list[bytes]],
 ) -> None:

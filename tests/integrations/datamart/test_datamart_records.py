@@ -212,6 +212,7 @@ def test_mask_takes_bytes_of_any_kind() -> None:
     assert Mask(())(b"\xff\x000241234567") == "\ufffd\ufffd*******567"
 
 
+@pytest.mark.slow(seconds=0.2)
 def test_body_is_cut_to_8_kib_and_stays_text() -> None:
     records: list[CallRecord] = []
     mart(raw(200, "Ɛ" * 100_000), records).balance()

@@ -132,6 +132,7 @@ def test_a_trickle_arrives_whole_and_late(ama, live):
     connection.close()
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_a_hang_charges_and_never_answers(ama, live, until):
     plan(ama, {"endpoint": "purchase", "fault": "hang_after"})
     with pytest.raises(httpx.ReadTimeout):

@@ -79,6 +79,7 @@ def test_times_and_reasons_follow_the_status(make):
     assert "completed_at" in ama.look_up().json["data"]
 
 
+@pytest.mark.slow(seconds=0.4)
 @settings(
     max_examples=25,
     deadline=None,

@@ -14,6 +14,7 @@ from sandbox_kit import FIRST, order
 from integrations.sandbox import charges, profiles, serve, sockets
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_it_serves_logs_and_stops(program):
     supplier = program(
         "--profile",
@@ -43,6 +44,7 @@ def test_it_serves_logs_and_stops(program):
     assert kinds == ["opening", "opening", "charge"]
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_a_stop_does_not_wait_for_held_requests(program, until):
     supplier = program()
     with (
@@ -60,6 +62,7 @@ def test_a_stop_does_not_wait_for_held_requests(program, until):
             held.result(5)
 
 
+@pytest.mark.slow(seconds=0.3)
 def test_a_stop_does_not_wait_for_late_webhooks(program):
     supplier = program("--webhook-delay-s", "300")
     with httpx.Client(base_url=supplier.url, headers=FIRST) as client:
