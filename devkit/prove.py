@@ -73,6 +73,11 @@ PROOFS = {
         "proofs/test_locked_rows",
         ("tests.proofs.locked_rows",),
     ),
+    "processes": Proof(
+        "each web process sees a change within two seconds",
+        "proofs/test_two_processes",
+        ("tests.proofs.two_processes",),
+    ),
     "up": Proof(
         "`up` is killed, and its processes",
         "devkit/test_up",
