@@ -222,37 +222,34 @@ class Family:
     def _care(self) -> None:
         now = time.monotonic()
         for child in self._children:
-            if child.held:
-                continue
-            if child.start_at is not None and now >= child.start_at:
-                try:
-                    self._launch(child)
-                except (ServerError, OSError) as error:
-                    self._console.say(f"{child.name}: {error}")
-            process = child.process
-            if process is None:
-                continue
-            if child.start_at is None and process.poll() is not None:
-                wait_s = child.backoff.after(now - child.started_at)
-                child.start_at = now + wait_s
-                # workers that lost their parent hold its port
-                process_tree.send_group(process.pid, signal.SIGKILL)
-                self._console.say(
-                    f"{child.name} ended {_how(process.returncode)}; starting it again in"
-                    f" {wait_s:g} s"
-                )
-            if (
-                child.beats is not None
-                and child.pid
-                and child.beats.silent_s() > SILENT_S
-            ):
-                self._console.say(
-                    f"{child.name} was silent for {SILENT_S:g} s; killing it"
-                )
-                process_tree.send_group(process.pid, signal.SIGKILL)
-                child.beats.begin()
+            if not child.held:
+                self._care_for(child, now)
         known = {child.process.pid for child in self._children if child.process}
         self._strays.end(known | self._commands, now)
+
+    def _care_for(self, child: Child, now: float) -> None:
+        """Start it again when that is due, see that it ended, end it when it is silent."""
+        if child.start_at is not None and now >= child.start_at:
+            try:
+                self._launch(child)
+            except (ServerError, OSError) as error:
+                self._console.say(f"{child.name}: {error}")
+        process = child.process
+        if process is None:
+            return
+        if child.start_at is None and process.poll() is not None:
+            wait_s = child.backoff.after(now - child.started_at)
+            child.start_at = now + wait_s
+            # workers that lost their parent hold its port
+            process_tree.send_group(process.pid, signal.SIGKILL)
+            self._console.say(
+                f"{child.name} ended {_how(process.returncode)}; starting it again in"
+                f" {wait_s:g} s"
+            )
+        if child.beats and child.pid and child.beats.silent_s() > SILENT_S:
+            self._console.say(f"{child.name} was silent for {SILENT_S:g} s; killing it")
+            process_tree.send_group(process.pid, signal.SIGKILL)
+            child.beats.begin()
 
 
 def spawn(
