@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from core import orders, reconcile
 from core.base import clock, config, tenancy
@@ -69,12 +69,16 @@ def wallet_turn() -> Iterator[bool]:
     with db.engine.connect().execution_options(
         isolation_level="AUTOCOMMIT"
     ) as connection:
+        is_free = False
         try:
-            yield _take_turn(connection)
+            is_ours = _take_turn(connection)
+            yield is_ours
+            is_free = _is_given_back(connection, is_ours)
         finally:
-            # Closed, not returned to the pool: wherever a time limit struck, this session must not
-            # keep the lock.
-            connection.invalidate()
+            if not is_free:
+                # Closed, not returned to the pool: wherever a time limit struck, this session must
+                # not keep the lock.
+                connection.invalidate()
 
 
 def _take_turn(connection: Connection) -> bool:
@@ -86,6 +90,19 @@ def _take_turn(connection: Connection) -> bool:
             raise
         return False
     return True
+
+
+def _is_given_back(connection: Connection, was_ours: bool) -> bool:
+    """Whether this session has neither the lock nor the limit any more. A connection that is lost
+    has freed it: what was done with the turn stands."""
+    try:
+        connection.execute(text("RESET lock_timeout"))
+        if not was_ours:
+            return True
+        unlock = text("SELECT pg_advisory_unlock(:key)")
+        return bool(connection.scalar(unlock, {"key": Lock.WALLET}))
+    except DBAPIError:
+        return False
 
 
 def closed() -> Closed | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from core.base.db import db, transaction
 from core.base.locks import Lock
 from core.orders import Order
 from core.supplier import supply
+from devkit.daemons import until
 from fulfilment import jobs, relay
 from fulfilment.buying import interpret, steps, supplier_link
 from integrations.ports import (
@@ -255,6 +257,44 @@ def test_a_time_limit_while_taking_the_turn_does_not_keep_it(
         postgres["app"], autocommit=True, options="-c lock_timeout=2s"
     ) as worker:
         worker.execute("SELECT pg_advisory_lock(%s)", (Lock.WALLET,))
+
+
+def test_a_turn_that_ended_gives_its_connection_back_and_keeps_no_lock(
+    desk: Desk, superuser: psycopg.Connection[Any]
+) -> None:
+    held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+    pids = set()
+    for _ in range(3):
+        with supplier_link.wallet_turn():
+            (one,) = superuser.execute(held, (Lock.WALLET,)).fetchall()
+            pids.add(one[0])
+        assert superuser.execute(held, (Lock.WALLET,)).fetchall() == []
+    assert len(pids) == 1, "the same connection each time"
+
+
+@pytest.mark.parametrize("struck", [ValueError, KeyboardInterrupt])
+def test_whatever_ends_a_turn_early_ends_its_connection(
+    desk: Desk, superuser: psycopg.Connection[Any], struck: type[BaseException]
+) -> None:
+    held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+    pid = 0
+    with pytest.raises(struck), supplier_link.wallet_turn():
+        ((pid,),) = superuser.execute(held, (Lock.WALLET,)).fetchall()
+        raise struck
+    gone = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    assert until(lambda: superuser.execute(gone, (pid,)).fetchone() == (0,), 5)
+    assert superuser.execute(held, (Lock.WALLET,)).fetchall() == []
+
+
+def test_a_turn_whose_connection_was_lost_ends_without_an_error(
+    desk: Desk, superuser: psycopg.Connection[Any]
+) -> None:
+    """What was bought in it stands."""
+    held = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+    with supplier_link.wallet_turn():
+        superuser.execute(held, (Lock.WALLET,))
+    with supplier_link.wallet_turn() as again:
+        assert again
 
 
 def test_a_pool_with_no_connection_left_loses_a_ring_and_nothing_else(
