@@ -30,7 +30,9 @@ _read_at = _whole_at = float("-inf")
 
 def is_missing(slug: str) -> bool:
     """Whether there was no shop at this subdomain a moment ago. False when that is not known."""
-    return slug not in _known and monotonic() - _read_at < FRESH_S
+    # in this order: `look` says what is known before it says since when
+    is_fresh = monotonic() - _read_at < FRESH_S
+    return is_fresh and slug not in _known
 
 
 def look() -> None:

@@ -39,8 +39,7 @@ OF_ONE_ANSWER = frozenset({"X-Request-Id", "Date"})
 OF_A_BODY = frozenset({"Content-Length", "Content-Type", "Content-Encoding"})
 FRONT_PAGE = "/"
 POLL = re.compile(r"/orders/[0-9A-Z]{10}/status\?v=[0-9]{1,9}&s=[0-9a-f]{8}", re.ASCII)
-"""As the page of an order asks. Only one of these is true of an order at a time, so what is stored
-does not grow with what strangers think of."""
+"""As the page of an order asks. Only one of these is true of an order at a time."""
 POLL_ENDPOINT = "storefront.order_status"
 
 log = structlog.get_logger("stored_pages")
@@ -173,8 +172,12 @@ def install(app: Makola) -> None:
 
 def is_for_everybody(response: Response) -> bool:
     """Whether this answer may be shown to others who ask for the same."""
+    environ = request.environ
     return (
         request.method == "GET"
+        # what is longer is never looked for
+        and len(environ.get("HTTP_HOST", "")) <= LONGEST
+        and len(environ.get("HTTP_X_FORWARDED_PROTO", "")) <= LONGEST
         and (request.endpoint != bind.FRONT_PAGE or _target() == FRONT_PAGE)
         and not response.headers.getlist("Set-Cookie")
         and {name.lower() for name in response.vary} <= {"accept-encoding"}

@@ -18,8 +18,8 @@ from http_server.pool import ready
 ON_ANY_HOST = ("/static/", "/healthz", "/metrics", "/.well-known/")
 """What is answered before the edge, whatever the host."""
 OF_ONE_ANSWER = frozenset({"X-Request-Id", "Date"})
-MOST_PAGES = 16
-"""Of a scheme and an encoding each. Others are the program's to answer."""
+SCHEMES = ("", "http", "https")
+"""What a proxy says of how a request came. Strangers may say anything: that is not remembered."""
 
 
 class UnknownShops:
@@ -53,9 +53,11 @@ class UnknownShops:
         if (
             request.method != "GET"
             or response.status_code != 404
+            or key[0] not in SCHEMES
             or "HTTP_HX_REQUEST" in environ
+            # the page wears the theme that its visitor chose
+            or request.cookies
             or response.headers.getlist("Set-Cookie")
-            or (key not in self._pages and len(self._pages) >= MOST_PAGES)
         ):
             return
         headers = [pair for pair in response.headers if pair[0] not in OF_ONE_ANSWER]

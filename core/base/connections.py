@@ -9,15 +9,16 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import generators
+from psycopg.abc import PQGen
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import Engine, event
 
 from core.base import poolers
@@ -65,12 +66,15 @@ class TimedConnection(psycopg.Connection[Any]):
         self.next_plan = 0
         """No name is used twice: a plan may be kept although what came after it failed."""
 
-    def begin(self, statement: str) -> None:
-        """Begin a transaction with `statement`, in one exchange instead of two. It has no values of
-        its own: they are written into it, quoted."""
-        level = self.isolation_level
-        words = f" ISOLATION LEVEL {level.name.replace('_', ' ')}" if level else ""
-        self.exchange(f"BEGIN{words}; {statement}", self.sign_s)
+    def begin(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Begin a transaction with `statement`. Its values are bound, never written into it: what
+        a statement says can be read by others of the same role, and in the server's log."""
+        answer_s = self.answer_s
+        self.answer_s = self.sign_s or answer_s
+        try:
+            self.execute(statement, values)
+        finally:
+            self.answer_s = answer_s
 
     def rollback(self) -> None:
         """As psycopg's, but what was prepared stays prepared after a transaction without an error:
@@ -81,7 +85,7 @@ class TimedConnection(psycopg.Connection[Any]):
             return
         failed = self.info.transaction_status == TransactionStatus.INERROR
         super().rollback()
-        if failed and self.plans:
+        if failed and self.next_plan:
             self.plans.clear()
             self.exchange("DEALLOCATE ALL")
 
@@ -94,21 +98,30 @@ class TimedConnection(psycopg.Connection[Any]):
         poll.register(self.fileno(), select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, statements: str, limit_s: float | None = None) -> list[PGresult]:
-        """Send these statements together, and wait once for all that they answer: `answer_s`, or
-        `limit_s`. They have no values of their own. Raises psycopg's error of the first that
-        failed."""
-        answer_s = self.answer_s
+    def exchange(self, statement: str) -> None:
+        """Have one statement without values carried out."""
         with self.lock:
-            self.answer_s = limit_s or answer_s
+            self.pgconn.send_query(statement.encode())
+            results = self.wait(generators.execute(self.pgconn))
+        _raise_first(results)
+
+    def together(self, calls: Iterable[Callable[[], None]]) -> list[PGresult]:
+        """Send what `calls` send with `pgconn.send_…`, and wait once for all their answers, one for
+        each. What comes after one that failed is not carried out. Raises psycopg's error of the
+        first that failed."""
+        with self.lock:
+            self.pgconn.enter_pipeline_mode()
             try:
-                self.pgconn.send_query(statements.encode())
-                results: list[PGresult] = self.wait(generators.execute(self.pgconn))
-            finally:
-                self.answer_s = answer_s
-        for result in results:
-            if result.status == ExecStatus.FATAL_ERROR:
-                raise psycopg.errors.error_from_result(result)
+                for call in calls:
+                    call()
+                self.pgconn.pipeline_sync()
+                results = self.wait(_answers(self.pgconn))
+                self.pgconn.exit_pipeline_mode()
+            except BaseException:
+                # Its answers may come yet, and nobody would know to which questions.
+                self.pgconn.finish()
+                raise
+        _raise_first(results)
         return results
 
     def wait(
@@ -131,6 +144,25 @@ class TimedConnection(psycopg.Connection[Any]):
                 # Its answer may come yet, and nobody would know to which question.
                 self.pgconn.finish()
             raise
+
+
+def _answers(pgconn: PGconn) -> PQGen[list[PGresult]]:
+    """The answers up to the end of a pipeline."""
+    yield from generators.send(pgconn)
+    results: list[PGresult] = []
+    while True:
+        result = yield from generators.fetch(pgconn)
+        if result is None:
+            continue  # the end of one statement's answer
+        if result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(result)
+
+
+def _raise_first(results: Iterable[PGresult]) -> None:
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result)
 
 
 def limit_waits(engine: Engine, *, answer_s: float, ping_s: float) -> None:

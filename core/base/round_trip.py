@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import sql
-from psycopg.adapt import Transformer
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from core.base import connections, tenancy
@@ -61,8 +60,8 @@ def read(store_id: int, asks: Sequence[Ask]) -> list[list[Any]]:
     the store of row-level security.
 
     Nothing asks the connection for a sign of life first. One that died in the pool is thrown away,
-    and a tried one is asked.
-    Raises SQLAlchemy's `OperationalError`, as other reads do.
+    and a tried one is asked; so is one whose plan a change of a table has made useless.
+    Raises SQLAlchemy's errors, as other reads do.
     """
     try:
         with connections.not_pinged():
@@ -73,7 +72,7 @@ def read(store_id: int, asks: Sequence[Ask]) -> list[list[Any]]:
     try:
         return _read(pooled, store_id, asks)
     except _Lost as lost:
-        raise OperationalError(asks[0].statement, None, lost.error) from lost
+        raise _as_elsewhere(asks, lost.error) from lost
 
 
 def made(model: type[M], row: Any) -> M:
@@ -93,8 +92,12 @@ def _taken() -> PoolProxiedConnection:
         raise OperationalError("connect", None, error) from error
 
 
+_PLAN_IS_OLD = ("0A000", "26000")
+"""A kept plan gives other columns than it did; it is not there any more. A rollback forgets all."""
+
+
 class _Lost(Exception):
-    """The connection is gone; what was asked may be asked again."""
+    """The connection, or a plan of it, is gone; what was asked may be asked again."""
 
     def __init__(self, error: psycopg.Error) -> None:
         super().__init__(str(error))
@@ -108,10 +111,10 @@ def _read(
     assert isinstance(connection, TimedConnection)
     try:
         return _send(connection, store_id, asks)
-    except psycopg.OperationalError as error:
-        if connection.broken:
+    except psycopg.Error as error:
+        if connection.broken or error.sqlstate in _PLAN_IS_OLD:
             raise _Lost(error) from error
-        raise OperationalError(asks[0].statement, None, error) from error
+        raise _as_elsewhere(asks, error) from error
     finally:
         if connection.broken:
             pooled.invalidate()
@@ -119,28 +122,45 @@ def _read(
             pooled.close()
 
 
+def _as_elsewhere(asks: Sequence[Ask], error: psycopg.Error) -> Exception:
+    """What SQLAlchemy would have raised."""
+    return DBAPIError.instance(
+        asks[0].statement,
+        None,
+        error,
+        psycopg.Error,
+        hide_parameters=True,
+        dialect=db.engines[STORE].dialect,
+    )
+
+
 def _send(
     connection: TimedConnection, store_id: int, asks: Sequence[Ask]
 ) -> list[list[Any]]:
-    told = {
-        name: sql.quote(value, connection)
-        for name, value in tenancy.told(store_id).items()
-    }
-    new = _without_plan(connection, asks)
+    """All of them in one exchange, each value bound. A plan that the connection does not have is
+    made inside the transaction, whose limits hold for what waits for a locked table too."""
+    tell = Ask(tenancy.TELL, tenancy.told(store_id))
+    new = _without_plan(connection, [tell, *asks])
     plans = connection.plans | new
-    # inside the transaction, whose limits hold for what waits for a locked table too
-    first = {one.statement: one for one in asks if one.statement in new}
-    made = "".join(f"{_prepared(one, new)}; " for one in first.values())
-    calls = "; ".join(_call(connection, one, plans) for one in asks)
+    pgconn = connection.pgconn
+    calls = [partial(pgconn.send_query_params, b"BEGIN READ ONLY", None)]
+    made: set[str] = set()
+    places = []
+    for one in (tell, *asks):
+        name = plans[one.statement].encode()
+        if one.statement in new and one.statement not in made:
+            made.add(one.statement)
+            calls.append(partial(pgconn.send_prepare, name, _numbered(one)))
+        places.append(len(calls))
+        calls.append(partial(pgconn.send_query_prepared, name, _bound(connection, one)))
+    calls.append(partial(pgconn.send_query_params, b"COMMIT", None))
     try:
-        answers = connection.exchange(
-            f"BEGIN READ ONLY; {tenancy.TELL % told}; {made}{calls}; COMMIT"
-        )
+        answers = connection.together(calls)
         connection.plans.update(new)
     finally:
         if not connection.broken:
             connection.rollback()
-    return [_rows(connection, answer) for answer in answers[2 + len(new) : -1]]
+    return [_rows(connection, answers[place]) for place in places[1:]]
 
 
 def _without_plan(connection: TimedConnection, asks: Sequence[Ask]) -> dict[str, str]:
@@ -154,14 +174,15 @@ def _without_plan(connection: TimedConnection, asks: Sequence[Ask]) -> dict[str,
     }
 
 
-def _prepared(one: Ask, names: Mapping[str, str]) -> str:
-    numbered = {name: f"${number}" for number, name in enumerate(one.values, start=1)}
-    return f"PREPARE {names[one.statement]} AS {one.statement % numbered}"
+def _numbered(one: Ask) -> bytes:
+    """The statement with PostgreSQL's own places for its values, in their order."""
+    places = {name: f"${number}" for number, name in enumerate(one.values, start=1)}
+    return (one.statement % places).encode()
 
 
-def _call(connection: TimedConnection, one: Ask, plans: Mapping[str, str]) -> str:
-    given = ", ".join(sql.quote(value, connection) for value in one.values.values())
-    return f"EXECUTE {plans[one.statement]}" + (f" ({given})" if given else "")
+def _bound(connection: TimedConnection, one: Ask) -> Sequence[Any]:
+    values = list(one.values.values())
+    return Transformer(connection).dump_sequence(values, [PyFormat.TEXT] * len(values))
 
 
 def _rows(connection: TimedConnection, answer: PGresult) -> list[Any]:

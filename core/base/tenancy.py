@@ -19,7 +19,6 @@ from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
-from psycopg import sql
 from sqlalchemy import BigInteger, ForeignKey, bindparam, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import (
@@ -187,10 +186,8 @@ def _tell_postgres(
     `makola_store`.
     """
     driver = connection.connection.driver_connection
-    values = told(_scope.get().store_id)
-    quoted = {name: sql.quote(value, driver) for name, value in values.items()}
     try:
-        driver.begin(TELL % quoted)
+        driver.begin(TELL, told(_scope.get().store_id))
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)

@@ -113,13 +113,13 @@ def test_one_heard_a_moment_ago_is_given_up_when_a_transaction_begins(
     pooled = engine.raw_connection()
     held = pooled.driver_connection
     assert isinstance(held, connections.TimedConnection)
-    held.begin("SELECT 1")
+    held.begin("SELECT 1", {})
     held.rollback()
     assert held.is_fresh()
     freeze(server)
     began = time.monotonic()
     with pytest.raises(psycopg.OperationalError):
-        held.begin("SELECT 1")
+        held.begin("SELECT 1", {})
     assert PING_S <= time.monotonic() - began < PING_S + SLACK_S
     assert held.closed and not held.is_fresh()
     pooled.invalidate()

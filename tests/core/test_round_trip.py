@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from core.base import connections, round_trip
+from core.base import connections, round_trip, tenancy
 from core.base.db import STORE, db
 from core.base.round_trip import Ask
 
@@ -42,8 +45,9 @@ def test_a_row_is_read_with_the_walls_of_its_store(ama: int, kofi_id: int) -> No
 
 
 def test_nothing_can_be_written(ama: int) -> None:
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+    with pytest.raises(DBAPIError) as refused:
         round_trip.read_row(ama, "DELETE FROM order_drafts RETURNING 1", {})
+    assert refused.value.orig.sqlstate == "25006"
     status = handed_on().info.transaction_status
     assert status == psycopg.pq.TransactionStatus.IDLE
 
@@ -64,10 +68,10 @@ def test_a_plan_that_is_gone_is_made_again(ama: int) -> None:
     """After an error the connection has forgotten every plan."""
     whose = "SELECT %(n)s::bigint AS n"
     assert round_trip.read_row(ama, whose, {"n": 1}).n == 1
-    with pytest.raises(psycopg.errors.DivisionByZero):
+    with pytest.raises(DBAPIError):
         round_trip.read_row(ama, "SELECT 1/%(n)s::bigint AS n", {"n": 0})
     assert round_trip.read_row(ama, whose, {"n": 2}).n == 2
-    assert len(handed_on().plans) == 1
+    assert len(handed_on().plans) == 2, "whose store it is, and the statement"
 
 
 def test_several_statements_are_answered_in_their_order(ama: int) -> None:
@@ -78,7 +82,62 @@ def test_several_statements_are_answered_in_their_order(ama: int) -> None:
     assert round_trip.read(ama, [two])[0][0].x == "x"
 
 
-def test_values_are_quoted(ama: int) -> None:
+def test_failures_leave_no_plan_behind(
+    ama: int, superuser: psycopg.Connection[Any]
+) -> None:
+    for _ in range(5):
+        with pytest.raises(DBAPIError):
+            round_trip.read_row(ama, "SELECT 1/%(n)s::bigint AS n", {"n": 0})
+    count = "SELECT count(*) FROM pg_prepared_statements"
+    left = handed_on().execute(count, prepare=False)
+    assert left.fetchone() == (0,)
+
+
+def test_a_plan_that_a_changed_table_made_useless_is_made_again(
+    ama: int, superuser: psycopg.Connection[Any]
+) -> None:
+    which = "SELECT customer_text FROM order_events LIMIT %(n)s::bigint"
+    round_trip.read(ama, [Ask(which, {"n": 1})])
+    alter = "ALTER TABLE order_events ALTER customer_text TYPE"
+    superuser.execute(f"{alter} varchar(5000)")
+    try:
+        round_trip.read(ama, [Ask(which, {"n": 1})])
+    finally:
+        superuser.execute(f"{alter} text")
+
+
+SIGNED = re.compile("[0-9a-f]{64}")
+"""A signature, as `signed.mac` makes it."""
+
+
+def test_the_word_that_names_a_store_can_be_read_nowhere(
+    as_store: Callable[..., Any], ama: int, superuser: psycopg.Connection[Any]
+) -> None:
+    """Whoever had it could name that store in a statement of their own, on any connection."""
+    assert SIGNED.search(str(tenancy.told(ama)["store"]))
+    odd = Ask("SELECT %(n)s::bigint / %(d)s::bigint AS n", {"n": 1, "d": 1})
+    round_trip.read(ama, [odd])
+    with pytest.raises(DBAPIError):
+        round_trip.read(ama, [odd.given(d=0)])
+    round_trip.read(ama, [odd])
+    for _ in range(connections.PREPARE_AFTER + 1):
+        as_store("ama", lambda: db.session.execute(text("SELECT 1")))
+    seen = "SELECT query FROM pg_stat_activity WHERE query LIKE '%makola.store%'"
+    kept = "SELECT statement FROM pg_prepared_statements"
+    words: list[str] = []
+
+    def look() -> None:
+        words.extend(db.session.scalars(text(seen)))
+        words.extend(db.session.scalars(text(kept)))
+
+    as_store("kofi", look)
+    words += [query for (query,) in superuser.execute(seen).fetchall()]
+    words += [query for (query,) in handed_on().execute(kept).fetchall()]
+    assert any("makola.store" in one for one in words)
+    assert [one for one in words if SIGNED.search(one)] == []
+
+
+def test_values_are_bound(ama: int) -> None:
     odd = "'; DELETE FROM orders; -- \\ %(x)s \" é"
     said = round_trip.read_row(ama, "SELECT %(text)s::text AS said", {"text": odd})
     assert said.said == odd

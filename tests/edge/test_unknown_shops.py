@@ -132,7 +132,34 @@ def test_a_flood_asks_the_database_once_and_is_not_remembered(
     for number in range(20):
         ask_program(app, f"n{number}.localhost", X_Forwarded_Proto=f"p{number}")
     assert (len(slugs._known), slugs._read_at) == (known, read_at)
-    assert len(pages.unknown_shops._pages) <= unknown_shops.MOST_PAGES
+    assert asked(pages, "nobody.localhost") is not None, "none was pushed out"
+    assert len(pages.unknown_shops._pages) <= 3 * len(unknown_shops.SCHEMES)
+
+
+def test_a_theme_that_somebody_chose_is_shown_to_nobody_else(
+    app: Flask, pages: stored_pages.Pages
+) -> None:
+    visitor = app.test_client()
+    visitor.set_cookie("__Host-theme", "dark", domain="nobody.localhost", secure=False)
+    told = visitor.get("/", base_url="http://nobody.localhost")
+    assert b"dark" in told.data
+    assert asked(pages, "nobody.localhost") is None
+
+
+def test_a_shop_found_between_two_looks_is_never_missing(
+    app: Flask, pages: stored_pages.Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread looks while this one asks."""
+
+    class Looked(frozenset[str]):
+        def __contains__(self, slug: object) -> bool:
+            monkeypatch.setattr(slugs, "_known", frozenset({"yaa"}))
+            monkeypatch.setattr(slugs, "_read_at", slugs.monotonic())
+            return False
+
+    monkeypatch.setattr(slugs, "_known", Looked())
+    monkeypatch.setattr(slugs, "_read_at", slugs.monotonic() - 30)
+    assert not slugs.is_missing("yaa")
 
 
 @pytest.mark.parametrize("name", ["hx_request", "x_forwarded_host", "range"])
