@@ -46,6 +46,8 @@ class Page:
     request: Callable[[int], Request]
     leads: str = ""
     """What a redirect's address begins with."""
+    renew: Callable[[], object] = lambda: None
+    """Called before each round."""
     times: int = 1
     """So often as many requests as asked for: the kernel counts processor time in hundredths of a
     second."""
@@ -92,7 +94,23 @@ def _pages(stage: Stage, most: int) -> list[Page]:
     codes = [customer.order(bundle, f"024{n:07d}") for n in range(1_000, 1_000 + ROWS)]
     agent, owner = Agent.logged_in(stage.running, "ama"), Owner.logged_in(stage.running)
     order = f"/orders/{codes[-1]}"
-    poll = _poll(customer, order)
+
+    def get(visitor: Visitor, path: str, **headers: str) -> Callable[[int], Request]:
+        sent = {**visitor.call("GET", path).headers, **headers}
+        del sent["Connection"]
+        return lambda _n: ("GET", path, sent, None)
+
+    poll: dict[str, str] = {}
+
+    def look_again() -> None:
+        """What the page asks changes with its age."""
+        poll["path"] = _poll(customer, order)
+
+    def ask(**headers: str) -> Callable[[int], Request]:
+        look_again()
+        _, _, sent, _ = get(customer, poll["path"], **HTMX, **headers)(0)
+        return lambda _n: ("GET", poll["path"], sent, None)
+
     etag = _header(customer.get("/"), "ETag")
     first = urlencode(
         {"bundle": bundle.bundle_id, "recipient": "024 123 4567"}
@@ -100,11 +118,6 @@ def _pages(stage: Stage, most: int) -> list[Page]:
     confirmed = [
         customer.filled_form(bundle, f"020{n:07d}") for n in range(1, most + 1)
     ]
-
-    def get(visitor: Visitor, path: str, **headers: str) -> Callable[[int], Request]:
-        sent = {**visitor.call("GET", path).headers, **headers}
-        del sent["Connection"]
-        return lambda _n: ("GET", path, sent, None)
 
     def post(
         visitor: Visitor, path: str, body: Callable[[int], bytes]
@@ -118,8 +131,8 @@ def _pages(stage: Stage, most: int) -> list[Page]:
         Page("its 304", 0.15, 304, get(customer, "/", **{"If-None-Match": etag}), times=20),
         Page("store, not stored", 2.4, 200, get(customer, "/", **ASK)),
         Page("order", 4, 200, get(customer, order)),
-        Page("poll, nothing new", 0.65, 204, get(customer, poll, **HTMX), times=20),
-        Page("poll, asked anew", None, 204, get(customer, poll, **HTMX, **ASK)),
+        Page("poll, nothing new", 0.65, 204, ask(), renew=look_again, times=20),
+        Page("poll, asked anew", None, 204, ask(**ASK), renew=look_again),
         Page("first post", None, 303, post(customer, "/orders", lambda _n: first), "/review/"),
         Page("placing", 8, 303, post(customer, "/orders", lambda n: urlencode(confirmed[n]).encode()), "/orders/"),
         Page("unknown shop", 0.5, 404, get(customer, "/", Host="nobody.localhost"), times=20),
@@ -139,6 +152,7 @@ def _header(answer: Answer, name: str) -> str:
 
 def _measure(stage: Stage, page: Page, number: int, requests: int) -> None:
     address = stage.running.facts["web_address"]
+    page.renew()
     web = stage.pids("web")[0]
     database = stage.pids("postgres")[0]
     before = cpu_s(database)

@@ -18,6 +18,7 @@ from core import catalog
 from core.base import clock, money, phones
 from edge import hosts, security, static
 
+THEME_COOKIE = "__Host-theme"
 _NUMBER = re.compile(
     "(GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)"
 )
@@ -133,7 +134,7 @@ def wants_fragment() -> bool:
 
 def theme() -> str:
     """The look this person chose on this device: `light`, `dark`, or `auto` for the system's."""
-    chosen = request.cookies.get("__Host-theme", "")
+    chosen = request.cookies.get(THEME_COOKIE, "")
     if chosen in ("light", "dark"):
         return chosen
     return "auto"

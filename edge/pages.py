@@ -6,7 +6,7 @@ from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from core.base.text_input import own_path
-from edge import hosts
+from edge import filters, hosts
 
 YEAR_S = 31_536_000
 
@@ -31,7 +31,7 @@ def choose_theme() -> Response | BaseResponse:
     chosen = request.form.get("theme", "")
     if chosen in ("light", "dark"):
         answer.set_cookie(
-            "__Host-theme",
+            filters.THEME_COOKIE,
             chosen,
             max_age=YEAR_S,
             secure=True,
@@ -41,6 +41,6 @@ def choose_theme() -> Response | BaseResponse:
         )
     else:
         answer.delete_cookie(
-            "__Host-theme", secure=True, httponly=True, samesite="Lax", path="/"
+            filters.THEME_COOKIE, secure=True, httponly=True, samesite="Lax", path="/"
         )
     return answer

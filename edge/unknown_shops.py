@@ -11,7 +11,7 @@ from flask import Response, request
 
 from core import slugs
 from core.base import config
-from edge import hosts
+from edge import filters, hosts
 from http_server import Ready
 from http_server.pool import ready
 
@@ -56,7 +56,7 @@ class UnknownShops:
             or key[0] not in SCHEMES
             or "HTTP_HX_REQUEST" in environ
             # the page wears the theme that its visitor chose
-            or request.cookies
+            or filters.THEME_COOKIE in request.cookies
             or response.headers.getlist("Set-Cookie")
         ):
             return
