@@ -35,15 +35,11 @@ def install(app: Flask) -> None:
 def address(headers: list[tuple[bytes, bytes]], peer_address: str) -> str:
     """The client's key, by X-Forwarded-For when proxies of ours set it, as `security.trust_proxies`
     reads it."""
-    hops = config.current().proxy_hops
-    told = b",".join(value for name, value in headers if name == b"x-forwarded-for")
-    if told:
-        named = told.decode("latin-1").split(",")
-    else:
-        named = []
-    if 0 < hops <= len(named):
-        return addresses.key(named[-hops])
-    return addresses.key(peer_address)
+    told = [
+        value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"
+    ]
+    named = hosts.told_by_proxies(told, config.current().proxy_hops)
+    return addresses.key(named or peer_address)
 
 
 class Pages:

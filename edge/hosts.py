@@ -15,6 +15,7 @@ from wsgiref.types import WSGIApplication
 from flask import Flask, Request, Response, request
 from flask_login import LoginManager
 from werkzeug.exceptions import BadRequest
+from werkzeug.http import parse_list_header
 from werkzeug.routing import MapAdapter
 
 from core.base import config, db
@@ -82,6 +83,11 @@ def place_of(host: str | None, base_domain: str) -> Place:
     return Place(STORE, label)
 
 
+UNQUOTED = str.maketrans("", "", '"\\')
+"""Takes out what makes a comma part of a value: a stranger's open quote would swallow what our
+proxy appends to it."""
+
+
 def refuse_other_host(
     host: str,
     target: str,
@@ -106,10 +112,19 @@ def forwarded_host(
 ) -> str:
     """The host that counts: `Host`, or what our outermost proxy put into X-Forwarded-Host when the
     settings say so."""
-    values = [one.strip() for value in forwarded for one in value.split(",")]
-    if settings.proxy_host and 0 < settings.proxy_hops <= len(values):
-        return values[-settings.proxy_hops]
-    return host
+    if not settings.proxy_host:
+        return host
+    return told_by_proxies(forwarded, settings.proxy_hops) or host
+
+
+def told_by_proxies(values: Sequence[str], hops: int) -> str | None:
+    """What the outermost of our proxies wrote into a header that each appends to; None when fewer
+    did, or there are none. Read as `ProxyFix` reads it for the application after
+    `security.Unquoted`: server and application must not take a request for two callers'."""
+    told = parse_list_header(",".join(values).translate(UNQUOTED))
+    if 0 < hops <= len(told):
+        return told[-hops]
+    return None
 
 
 def _without_usual_port(host: str) -> tuple[str, str]:

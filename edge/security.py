@@ -12,7 +12,7 @@ import hashlib
 import mmap
 from collections.abc import Callable, Iterable
 from typing import Any
-from wsgiref.types import WSGIApplication
+from wsgiref.types import StartResponse, WSGIApplication
 
 from flask import Flask, Response, abort, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -84,8 +84,30 @@ def trust_proxies(app: hosts.Makola, config: Config) -> None:
     if hops:
         x_host = hops if config.proxy_host else 0
         app.wrap(lambda inner: ProxyFix(inner, x_for=hops, x_proto=hops, x_host=x_host))
+        app.wrap(Unquoted)
     else:
         app.before_request(UnknownProxy().tell_once)
+
+
+class Unquoted:
+    """WSGI layer that takes quotes out of what proxies say, before `ProxyFix` reads it."""
+
+    HEADERS = (
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_FORWARDED_PROTO",
+        "HTTP_X_FORWARDED_HOST",
+    )
+
+    def __init__(self, inner: WSGIApplication) -> None:
+        self._inner = inner
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        for name in self.HEADERS:
+            if name in environ:
+                environ[name] = environ[name].translate(hosts.UNQUOTED)
+        return self._inner(environ, start_response)
 
 
 class UnknownProxy:

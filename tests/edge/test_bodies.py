@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 from raw_wire import Served, read_answer
 from seed import WEBHOOK_TOKEN
 from visitors import Visitor
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import catalog
 from core.base import tenancy
@@ -24,6 +27,7 @@ from core.base.config import Config
 from core.supplier import webhook_events
 from devkit import daemons
 from edge import bodies, hosts
+from edge.security import Unquoted
 from http_server import Head, Refusal
 from tests.support.settings import Using
 
@@ -361,6 +365,8 @@ def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
         (1, [b"198.51.100.1", b"2001:db8::9"], "2001:db8::"),
         (2, [b"198.51.100.1"], "203.0.113.7"),
         (1, [], "203.0.113.7"),
+        (1, [b'"198.51.100.9, 203.0.113.1", 198.51.100.2'], "198.51.100.2"),
+        (1, [b'"198.51.100.9', b"198.51.100.2"], "198.51.100.2"),
     ],
 )
 def test_what_the_front_refuses_is_logged_with_the_address_that_counts(
@@ -369,3 +375,27 @@ def test_what_the_front_refuses_is_logged_with_the_address_that_counts(
     using(proxy_hops=hops)
     headers = [(b"x-forwarded-for", value) for value in told]
     assert app.extensions["http_server"].address(headers, "203.0.113.7") == key
+
+
+@given(
+    told=st.lists(st.text('",;= 1.:a\\\\', max_size=30), min_size=1, max_size=3),
+    hops=st.integers(1, 2),
+)
+def test_server_and_application_know_a_caller_by_one_address(
+    told: list[str], hops: int
+) -> None:
+    """Whatever a stranger writes before what our proxy appends."""
+    seen: list[str] = []
+    layers = Unquoted(
+        ProxyFix(lambda environ, _: seen.append(environ["REMOTE_ADDR"]), x_for=hops)
+    )
+    layers(
+        {"REMOTE_ADDR": "203.0.113.7", "HTTP_X_FORWARDED_FOR": ",".join(told)},
+        lambda *_: None,
+    )
+    assert seen == [hosts.told_by_proxies(told, hops) or "203.0.113.7"]
+
+
+@given(told=st.text(st.characters(max_codepoint=255), max_size=40))
+def test_nothing_a_stranger_says_hides_what_our_proxy_appends(told: str) -> None:
+    assert hosts.told_by_proxies([told, "198.51.100.2"], 1) == "198.51.100.2"
