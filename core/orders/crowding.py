@@ -14,8 +14,20 @@ import hmac
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, Subquery, false, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Select,
+    Subquery,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import clock, config, phones
@@ -80,41 +92,44 @@ def refuse(recipient_msisdn: str, caller: Caller = NOBODY) -> None:
     for one more. One statement.
     """
     settings = config.current()
-    limits = (
-        (
-            Order.placed_device,
-            caller.device_key,
-            settings.orders_open_per_device,
-            "this phone or computer",
-        ),
-        (
-            Order.placed_address,
-            caller.address_key,
-            settings.orders_open_per_address,
-            "your connection",
-        ),
-    )
-    counts = [_processed(recipient_msisdn)]
-    for column, key, limit, _place in limits:
-        newest = _newest(column, key, limit)
-        counts += [
-            select(func.count()).select_from(newest),
-            select(func.max(newest.c.created_at)),
-        ]
-    processed, *open_ones = db.session.execute(
-        select(*(count.scalar_subquery() for count in counts))
+    now = clock.now()
+    found = db.session.execute(
+        _counts(),
+        {
+            "store_id": current_store_id(),
+            "recipient": recipient_msisdn,
+            # for the index: nobody processes an older one
+            "placed_after": now - _HOUR - clock.delta(settings.pending_expires_s),
+            "processed_after": now - _HOUR,
+            "device": caller.device_key,
+            "address": caller.address_key,
+            "device_most": settings.orders_open_per_device,
+            "address_most": settings.orders_open_per_address,
+        },
     ).one()
     most = settings.orders_per_recipient_hour
-    if processed >= most:
+    if found.processed >= most:
         raise refusals.TooManyOrders(
             f"{most} orders for {phones.show(recipient_msisdn)} in the last hour is the most this"
             " store takes. Try again later, or ask the store."
         )
+    open_ones = (
+        (
+            found.of_device,
+            found.last_of_device,
+            settings.orders_open_per_device,
+            "this phone or computer",
+        ),
+        (
+            found.of_address,
+            found.last_of_address,
+            settings.orders_open_per_address,
+            "your connection",
+        ),
+    )
     waits = [
         (_wait_s(last), place)
-        for (_column, _key, limit, place), many, last in zip(
-            limits, open_ones[::2], open_ones[1::2], strict=True
-        )
+        for many, last, limit, place in open_ones
         if many >= limit
     ]
     wait_s, place = max(waits, default=(0, ""))
@@ -122,40 +137,57 @@ def refuse(recipient_msisdn: str, caller: Caller = NOBODY) -> None:
         raise refusals.TooManyOpen(place, wait_s)
 
 
-def _processed(recipient_msisdn: str) -> Select[int]:
-    now = clock.now()
-    placed_after = now - _HOUR - clock.delta(config.current().pending_expires_s)
-    return (
+@cache
+def _counts() -> Select[*tuple[Any, ...]]:
+    """Put together once: that takes longer than to ask it."""
+    processed = (
         select(func.count())
         .select_from(Order)
         .where(
-            Order.store_id == current_store_id(),
-            Order.recipient_msisdn == recipient_msisdn,
-            # for the index: nobody processes an older one
-            Order.created_at > placed_after,
-            Order.queued_at > now - _HOUR,
+            Order.store_id == _given("store_id", Order.store_id),
+            Order.recipient_msisdn == _given("recipient", Order.recipient_msisdn),
+            Order.created_at > _given("placed_after", Order.created_at),
+            Order.queued_at > _given("processed_after", Order.created_at),
         )
+    )
+    of_device = _newest(Order.placed_device, "device")
+    of_address = _newest(Order.placed_address, "address")
+    return select(
+        processed.scalar_subquery().label("processed"),
+        _how_many(of_device).label("of_device"),
+        _last(of_device).label("last_of_device"),
+        _how_many(of_address).label("of_address"),
+        _last(of_address).label("last_of_address"),
     )
 
 
-def _newest(
-    column: InstrumentedAttribute[str | None],
-    key: str | None,
-    limit: int,
-) -> Subquery:
+def _newest(column: InstrumentedAttribute[str | None], name: str) -> Subquery:
     """The caller's newest unprocessed orders, no more than count. None for a caller that is not
-    known."""
+    known: its key is NULL."""
     return (
         select(Order.created_at)
         .where(
-            Order.store_id == current_store_id(),
-            false() if key is None else column == key,
-            Order.state == "pending",
+            Order.store_id == _given("store_id", Order.store_id),
+            column == _given(name, column),
+            # in the words of the index, whatever plan is kept
+            Order.state == literal_column("'pending'"),
         )
         .order_by(Order.id.desc())
-        .limit(limit)
+        .limit(bindparam(f"{name}_most", type_=Integer))
         .subquery()
     )
+
+
+def _how_many(newest: Subquery) -> ScalarSelect[int]:
+    return select(func.count()).select_from(newest).scalar_subquery()
+
+
+def _last(newest: Subquery) -> ScalarSelect[datetime]:
+    return select(func.max(newest.c.created_at)).scalar_subquery()
+
+
+def _given(name: str, column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+    return bindparam(name, type_=column.type)
 
 
 def _wait_s(last: datetime) -> int:
