@@ -21,6 +21,7 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import availability, catalog, orders
+from core.availability import Now
 from core.base import browsers, clock, money, phones
 from core.orders import Order
 from storefront import bp, device
@@ -44,7 +45,7 @@ def begin(form: OrderForm) -> Response | BaseResponse:
     """Keep a form that can be used as a draft and go to its review page. Raises
     `orders.OrderRefused`."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
-    line = orders.check(form.bundle_id, form.recipient_msisdn).line
+    line = orders.check(form.bundle_id, form.recipient_msisdn, g.store).line
     if "slow_down_s" in g:
         response = store_page(form, 429, {"": SLOW_DOWN})
         response.headers["Retry-After"] = str(g.slow_down_s)
@@ -150,7 +151,7 @@ def review_page(
     placed anyway."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     orders.look()
-    review = orders.check(form.bundle_id, form.recipient_msisdn)
+    review = orders.check(form.bundle_id, form.recipient_msisdn, g.store)
     line = review.line
     earlier = review.earlier
     if form.price_seen_pesewas not in (None, line.price_pesewas) and not sentence:
@@ -167,7 +168,7 @@ def review_page(
         mismatch_with_article=(
             _with_article(review.mismatch_network) if review.mismatch_network else ""
         ),
-        estimate=_estimate(line.network),
+        estimate=_estimate(line.network, review.now),
         earlier=earlier,
         earlier_is_ours=earlier is not None
         and earlier.code in device.codes(g.store.id),
@@ -191,7 +192,7 @@ def no_cookies_page(form: OrderForm | None = None) -> Response:
         and form.bundle_id is not None
         and form.recipient_msisdn is not None
     ):
-        line = orders.check(form.bundle_id, form.recipient_msisdn).line
+        line = orders.check(form.bundle_id, form.recipient_msisdn, g.store).line
         bundle = f"{phones.NETWORKS[line.network].name} {line.size_text}"
         wish = f"Hello, I would like {bundle} for {phones.show(form.recipient_msisdn)}."
     page = render_template("storefront/no_cookies.html", wish=wish)
@@ -228,10 +229,10 @@ def _kept_by_nobody(response: Response) -> Response:
     return response
 
 
-def _estimate(network: str) -> str:
+def _estimate(network: str, now: Now) -> str:
     """An honest sentence: this store's own recent record when there is one, else what is true of
     every order."""
-    usual = orders.usual_minutes(network, availability.now())
+    usual = orders.usual_minutes(network, now)
     if usual is None:
         return ESTIMATE
     name = phones.NETWORKS[network].name

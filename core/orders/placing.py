@@ -29,6 +29,7 @@ class Review:
     line: ShelfLine
     earlier: Order | None
     mismatch_network: str | None
+    now: availability.Now
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,18 @@ class Placed:
     created: bool
 
 
-def check(bundle_id: int, recipient_msisdn: str) -> Review:
-    """Everything `place` would check before writing, for the review page. Raises
-    `refusals.OrderRefused`."""
-    line = _sellable(bundle_id)
+def check(bundle_id: int, recipient_msisdn: str, store: Store | None = None) -> Review:
+    """Everything `place` would check before writing, for the review page. Who has read the current
+    store already gives it. Raises `refusals.OrderRefused`."""
+    now = availability.now()
+    line = _sellable(bundle_id, store or stores.by_id(current_store_id()), now)
     crowding.refuse(recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
     return Review(
-        line, _repeat_of(line, recipient_msisdn), hint if hint != line.network else None
+        line,
+        _repeat_of(line, recipient_msisdn),
+        hint if hint != line.network else None,
+        now,
     )
 
 
@@ -82,7 +87,7 @@ def place(
             existing = _by_key(idempotency_key)
             if existing is not None:
                 return Placed(existing, created=False)
-            line = _sellable(bundle_id, store)
+            line = _sellable(bundle_id, store, availability.now())
             if (
                 price_seen_pesewas is not None
                 and price_seen_pesewas != line.price_pesewas
@@ -160,14 +165,12 @@ def _new_order(
     )
 
 
-def _sellable(bundle_id: int, store: Store | None = None) -> ShelfLine:
-    store = store or stores.by_id(current_store_id())
+def _sellable(bundle_id: int, store: Store | None, now: availability.Now) -> ShelfLine:
     if store is None or not store.is_open:
         raise refusals.StoreClosed(
             (store and store.closed_note)
             or "This store is closed at the moment. Try again later."
         )
-    now = availability.now()
     if now.everything is not None:
         raise refusals.of_stop(now.everything)
     line = catalog.shelf_line(bundle_id)
