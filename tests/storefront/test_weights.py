@@ -1,0 +1,62 @@
+"""What a visit weighs in bytes, as it goes out to a browser that takes brotli: who buys data has little
+of it left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import brotli
+import pytest
+from store_customers import Shop
+
+LINKED = re.compile(r'<(?:link|script)[^>]*?(?:href|src)="(/[^"]+)"')
+PAGE, FIRST_LOAD, PURCHASE = 6_000, 9_000, 27_000
+"""A store's page with its style; everything that it makes a browser load; a purchase from the first
+look to the order's page, with ten questions of it that find nothing new."""
+POLL = 200
+
+
+def weigh(shop: Shop, path: str) -> tuple[int, str]:
+    """Bytes of an answer, and what they say."""
+    answer = shop.get(path, headers={"Accept-Encoding": "br"})
+    body = answer.data
+    answer.close()
+    assert answer.status_code == 200, path
+    if answer.headers.get("Content-Encoding") == "br":
+        return len(body), brotli.decompress(body).decode()
+    return len(body), body.decode()
+
+
+def load(shop: Shop, path: str, known: dict[str, int]) -> str:
+    """A page with what it links, each file once. Fills `known`: path → bytes."""
+    known[path], text = weigh(shop, path)
+    for linked in LINKED.findall(text):
+        if linked not in known and not linked.startswith("/orders"):
+            known[linked] = weigh(shop, linked)[0]
+    return text
+
+
+@pytest.fixture
+def store(shop: Callable[[str], Shop]) -> Shop:
+    return shop("ama")
+
+
+def test_the_first_load_of_a_store(store: Shop) -> None:
+    loaded: dict[str, int] = {}
+    text = load(store, "/", loaded)
+    assert "<style" in text, "its style comes with it"
+    assert loaded["/"] <= PAGE, loaded
+    assert sum(loaded.values()) <= FIRST_LOAD, loaded
+    assert not any("htmx" in path or "manifest" in path for path in loaded), loaded
+
+
+def test_a_whole_purchase(store: Shop, bundle: Callable[[], int]) -> None:
+    loaded: dict[str, int] = {}
+    load(store, "/", loaded)
+    review = store.post("/orders", {"bundle": bundle(), "recipient": "024 123 4567"})
+    load(store, review.location, loaded)
+    order = f"/orders/{store.order(bundle(), '020 765 4321')}"
+    text = load(store, order, loaded)
+    assert "manifest" in text and any("htmx" in path for path in loaded)
+    assert sum(loaded.values()) + 10 * POLL <= PURCHASE, loaded
