@@ -55,7 +55,12 @@ def sales_since(moment: datetime) -> Sales:
             func.count(),
             func.coalesce(func.sum(Order.price_pesewas), 0),
             func.coalesce(func.sum(Order.price_pesewas - Order.agent_price_pesewas), 0),
-        ).where(Order.state == "completed", Order.completed_at >= moment)
+        ).where(
+            Order.state == "completed",
+            Order.completed_at >= moment,
+            # for the index: what was completed since is final since then too
+            Order.final_at >= moment,
+        )
     ).one()
     return Sales(*(int(number) for number in row))
 
