@@ -152,7 +152,7 @@ def _fill(superuser: psycopg.Connection[Any], code: str, many: int, shops: int) 
     moment = "now() - n * interval '6 seconds'"
     later = f"{moment} + interval '5 minutes'"
     other = {
-        "id": f"{FIRST_ID} + n",
+        "id": f"{FIRST_ID} + {many} - n",
         "code": "upper(lpad(to_hex(n), 10, '0'))",
         "order_ref": "'MK-Z' || lpad(n::text, 16, '0')",
         "idempotency_key": "'s' || lpad(n::text, 30, '0')",

@@ -72,9 +72,11 @@ def searched(query: Select[Order], asked: str) -> Select[Order]:
         if not (code.isdigit() and text.replace(" ", "").isdigit())
     ]
     # a question of its own: together they would be one that no index answers
-    known = select(Order.id).where(Order.code.in_(sure)).limit(1)
-    if sure and db.session.scalar(known) is not None:
-        return query.where(Order.code.in_(codes))
+    found = db.session.execute(
+        select(Order.id, Order.code).where(Order.code.in_(codes))
+    ).all()
+    if any(code in sure for _, code in found):
+        return query.where(Order.id.in_([order_id for order_id, _ in found]))
     return query.where(or_(Order.code.in_(codes), *ways))
 
 
