@@ -16,9 +16,8 @@ from markupsafe import Markup, escape
 
 from core import catalog
 from core.base import clock, money, phones
-from edge import hosts, security, static
+from edge import hosts, pages, security, static
 
-THEME_COOKIE = "__Host-theme"
 _NUMBER = re.compile(
     "(GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)"
 )
@@ -134,7 +133,7 @@ def wants_fragment() -> bool:
 
 def theme() -> str:
     """The look this person chose on this device: `light`, `dark`, or `auto` for the system's."""
-    chosen = request.cookies.get(THEME_COOKIE, "")
+    chosen = request.cookies.get(pages.THEME_COOKIE, "")
     if chosen in ("light", "dark"):
         return chosen
     return "auto"

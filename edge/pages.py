@@ -6,7 +6,9 @@ from flask import Flask, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from core.base.text_input import own_path
-from edge import filters, hosts
+from edge import hosts
+
+THEME_COOKIE = "__Host-theme"
 
 YEAR_S = 31_536_000
 
@@ -31,7 +33,7 @@ def choose_theme() -> Response | BaseResponse:
     chosen = request.form.get("theme", "")
     if chosen in ("light", "dark"):
         answer.set_cookie(
-            filters.THEME_COOKIE,
+            THEME_COOKIE,
             chosen,
             max_age=YEAR_S,
             secure=True,
@@ -41,6 +43,6 @@ def choose_theme() -> Response | BaseResponse:
         )
     else:
         answer.delete_cookie(
-            filters.THEME_COOKIE, secure=True, httponly=True, samesite="Lax", path="/"
+            THEME_COOKIE, secure=True, httponly=True, samesite="Lax", path="/"
         )
     return answer

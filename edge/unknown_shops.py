@@ -11,7 +11,7 @@ from flask import Response, request
 
 from core import slugs
 from core.base import config
-from edge import filters, hosts
+from edge import hosts, pages
 from http_server import Ready
 from http_server.pool import ready
 
@@ -56,7 +56,7 @@ class UnknownShops:
             or key[0] not in SCHEMES
             or "HTTP_HX_REQUEST" in environ
             # the page wears the theme that its visitor chose
-            or filters.THEME_COOKIE in request.cookies
+            or pages.THEME_COOKIE in request.cookies
             or response.headers.getlist("Set-Cookie")
         ):
             return

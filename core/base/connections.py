@@ -111,16 +111,18 @@ class TimedConnection(psycopg.Connection[Any]):
         first that failed."""
         with self.lock:
             self.pgconn.enter_pipeline_mode()
+            is_over = False
             try:
                 for call in calls:
                     call()
                 self.pgconn.pipeline_sync()
                 results = self.wait(_answers(self.pgconn))
                 self.pgconn.exit_pipeline_mode()
-            except BaseException:
-                # Its answers may come yet, and nobody would know to which questions.
-                self.pgconn.finish()
-                raise
+                is_over = True
+            finally:
+                if not is_over:
+                    # Its answers may come yet, and nobody would know to which questions.
+                    self.pgconn.finish()
         _raise_first(results)
         return results
 
