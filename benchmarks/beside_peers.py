@@ -1,8 +1,8 @@
 """A shop's front page beside the same page of four usual frameworks: processor time, in H.
 
-    python -m venv /tmp/peers/venv && /tmp/peers/venv/bin/pip install -r benchmarks/peers/requirements.txt
-    npm install --prefix /tmp/peers/js --package-lock=false $(node -p 'Object.entries(require("./benchmarks/peers/package.json").dependencies).map(one => one.join("@")).join(" ")')
-    .venv/bin/python -m benchmarks.beside_peers --python /tmp/peers/venv/bin/python --node-modules /tmp/peers/js/node_modules
+    python -m venv PEERS && PEERS/bin/pip install -r benchmarks/peers/requirements.txt
+    npm install --prefix PEERS/js --package-lock=false $(node -p 'Object.entries(require("./benchmarks/peers/package.json").dependencies).map(one => one.join("@")).join(" ")')
+    .venv/bin/python -m benchmarks.beside_peers --python PEERS/bin/python --node-modules PEERS/js/node_modules
 
 Each peer serves fifty shops of fifteen bundles from a private PostgreSQL with one process, each in
 its usual way (`benchmarks/peers`); what is not installed is left out and named. H is an empty Flask
