@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 
 from core.accounts import resets, users
 from core.audit import SYSTEM
@@ -53,7 +54,7 @@ def test_the_password_is_changed_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.wait_for_url("**/account/sessions")
     assert "Your password is changed" in page.inner_text("main")
-    assert page.locator("text=this device").first.is_visible()
+    expect(page.locator("text=this device").first).to_be_visible()
 
 
 @pytest.mark.parametrize("js", [True, False])
@@ -101,10 +102,12 @@ def test_every_state_of_the_pages_is_clean(
         page.goto(path)
         assert problems(page) == [], path
     page.get_by_role("button", name="Set password").click()
-    assert page.locator("#errors").is_visible() and problems(page) == []
+    expect(page.locator("#errors")).to_be_visible()
+    assert problems(page) == []
     page.goto("/account/password")
     page.get_by_role("button", name="Change password").click()
-    assert page.locator("#errors").is_visible() and problems(page) == []
+    expect(page.locator("#errors")).to_be_visible()
+    assert problems(page) == []
     page.goto("/account/sessions")
     page.get_by_role("button", name="Log out everywhere").click()
     page.goto("/reset/nobody-made-it")

@@ -619,7 +619,7 @@ def test_too_many_open_orders_name_a_wait_and_the_same_button_works_after_it(
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name=re.compile("^Yes")).click()
     page.wait_for_selector("text=press the button again")
-    assert page.get_by_text("024 765 4321").is_visible()
+    expect(page.get_by_text("024 765 4321")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     if script:
         assert axe.faults(page) == []
@@ -635,10 +635,10 @@ def test_an_expired_and_a_forgotten_order_are_accessible(app, phone, scheme):
     code = buy(page)
     set_order(app, "ama", code, state="expired", final_at=clock.now())
     page.goto(f"/orders/{code}")
-    assert page.get_by_text("Nothing was sent").first.is_visible()
+    expect(page.get_by_text("Nothing was sent").first).to_be_visible()
     assert axe.faults(page) == []
     with app.app_context(), tenancy.across_stores():
         assert orders.forget_number("+233241234567", SYSTEM).masked == 1
     page.goto(f"/orders/{code}")
-    assert page.get_by_text("024 ••• 4567").first.is_visible()
+    expect(page.get_by_text("024 ••• 4567").first).to_be_visible()
     assert axe.faults(page) == []
