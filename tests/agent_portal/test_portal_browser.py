@@ -642,6 +642,7 @@ def test_without_htmx_the_results_of_a_selection_are_not_sent_again(
     page.locator("input[name=order]").first.check()
     page.click("[data-process]")
     page.locator("#rows-live").wait_for(state="attached")
+    page.wait_for_load_state()  # its script has set its clock
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.method))
     page.clock.run_for(61_000)

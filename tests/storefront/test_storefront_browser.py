@@ -306,6 +306,7 @@ def test_a_shop_and_a_review_open_by_themselves(app, phone, in_store):
     in_store("ama", lambda: catalog.resume_sales(SYSTEM))
     for page, what in ((shop, "Continue"), (review, "Yes, place the order")):
         page.bring_to_front()
+        page.wait_for_load_state()  # its script has set its clock
         page.clock.run_for(61_000)
         expect(page.get_by_role("button", name=what)).to_be_visible()
 
