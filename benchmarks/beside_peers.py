@@ -16,11 +16,10 @@ import argparse
 import http.client
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,7 +27,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.pages import ASK, EMPTY
-from benchmarks.side_by_side import GTHREAD, READY_S, cpu_s, server
+from benchmarks.side_by_side import GTHREAD, cpu_s, served, server
 from devkit import daemons, servers
 from tests.proofs import ROOT
 from tests.proofs.stage import Stage
@@ -107,7 +106,9 @@ def _peers(running: ExitStack, options: argparse.Namespace) -> Iterator[Asked]:
             "NODE_ENV": "production",
             "PYTHONPATH": str(ROOT),
         }
-        address, pid = running.enter_context(_served(words, env))
+        port = daemons.free_port()
+        command = [word.replace("PORT", str(port)) for word in words]
+        address, pid = running.enter_context(served(command, port, _answers, env))
         assert database.pid is not None
         yield Asked(name, address, pid, database.pid, hosts)
 
@@ -130,24 +131,6 @@ def _commands(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
         print("left out, no --node-modules: Express", file=sys.stderr)
     else:
         yield "Express, prepared SQL", ["node", str(PEERS / "express_shop.js"), "PORT"]
-
-
-@contextmanager
-def _served(words: Sequence[str], env: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    port = daemons.free_port()
-    process = subprocess.Popen(
-        [word.replace("PORT", str(port)) for word in words],
-        cwd=ROOT,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-    )
-    try:
-        if not daemons.until(lambda: _answers(port), READY_S):
-            raise RuntimeError(f"{words} did not get ready")
-        yield f"127.0.0.1:{port}", process.pid
-    finally:
-        process.terminate()
-        process.wait(READY_S)
 
 
 def _answers(port: int) -> bool:

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ import psycopg
 from flask import Flask
 from sqlalchemy import event
 
+from benchmarks import plans
 from core import catalog, orders, stores
 from core.accounts import logins, users
 from core.base import round_trip, tenancy
@@ -37,7 +38,6 @@ from tests import seed, tables_owner
 from tests.visitors import Visitor
 from wsgi import create_app
 
-LARGE = ("orders", "order_events", "stores")
 GROWS = {
     "console: orders": {"stores"},
     "console: a code": {"stores"},
@@ -274,7 +274,7 @@ def _print(pages: list[Asked], superuser: psycopg.Connection[Any]) -> bool:
                 f"EXPLAIN (FORMAT JSON) {statement}",
                 values or None,  # type: ignore[call-overload]
             ).fetchone()
-            by, scanned = _walked(plan[0][0]["Plan"])
+            by, scanned = plans.walked(plan[0][0]["Plan"])
             grows |= bool(scanned - GROWS.get(page.name, set()))
             if by or scanned:
                 whole = "".join(
@@ -284,18 +284,6 @@ def _print(pages: list[Asked], superuser: psycopg.Connection[Any]) -> bool:
                     f"    {' '.join(statement.split())[:60]}… by {', '.join(sorted(by))}{whole}"
                 )
     return grows
-
-
-def _walked(plan: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-    """The indexes that a plan goes by, and the large tables that it reads whole."""
-    by = {plan["Index Name"]} if "Index Name" in plan else set()
-    is_scan = plan["Node Type"] == "Seq Scan" and plan["Relation Name"] in LARGE
-    scanned = {plan["Relation Name"]} if is_scan else set()
-    for part in plan.get("Plans", ()):
-        more, also = _walked(part)
-        by |= more
-        scanned |= also
-    return by, scanned
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -84,15 +84,29 @@ def server(words: Sequence[str], factory: str) -> Iterator[tuple[str, int]]:
         if words[0] == "gunicorn"
         else (str(port),)
     )
+    command = [sys.executable, "-m", *words, *bind]
+    with served(command, port, answers) as (address, pid):
+        yield address, pid
+
+
+@contextmanager
+def served(
+    command: Sequence[str],
+    port: int,
+    is_ready: Callable[[int], bool],
+    env: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, int]]:
+    """A process that serves at this port, until the block ends: its address and number."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *words, *bind],
+        command,
         cwd=ROOT,
+        env=None if env is None else dict(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
     try:
-        if not daemons.until(lambda: answers(port), READY_S):
-            raise RuntimeError(f"{words[0]} did not get ready")
+        if not daemons.until(lambda: is_ready(port), READY_S):
+            raise RuntimeError(f"{command} did not get ready")
         yield f"127.0.0.1:{port}", process.pid
     finally:
         process.terminate()

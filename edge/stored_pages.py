@@ -22,7 +22,7 @@ from werkzeug.http import parse_etags
 from core.base import config
 from edge import bind, compression
 from edge.hosts import Makola
-from edge.unknown_shops import UnknownShops
+from edge.unknown_shops import OF_ONE_ANSWER, UnknownShops
 from http_server import Head, Ready
 from http_server.pool import ready
 
@@ -35,7 +35,6 @@ TELLING = frozenset({b"x-forwarded-host", b"range"})
 """Headers whose say must be judged, or that the answer depends on: the program is asked."""
 LONGEST = 400
 """Bytes of a header that is read on the loop. A longer one is read in a thread, in its turn."""
-OF_ONE_ANSWER = frozenset({"X-Request-Id", "Date"})
 OF_A_BODY = frozenset({"Content-Length", "Content-Type", "Content-Encoding"})
 FRONT_PAGE = "/"
 POLL = re.compile(r"/orders/[0-9A-Z]{10}/status\?v=[0-9]{1,9}&s=[0-9a-f]{8}", re.ASCII)

@@ -37,8 +37,6 @@ from core.base.tenancy import current_store_id
 from core.orders import refusals
 from core.orders.model import Order
 
-"""First keys of the advisory locks, so that no hash can be the key of another lock; taken in this
-order."""
 _HOUR = timedelta(hours=1)
 
 
