@@ -28,6 +28,8 @@ SHORT = {
     "restored": "Restored records",
     "books_broken": "Broken books",
     "rounding": "Rounding",
+    "told_unanswered": "Payments unanswered",
+    "not_received": "Not received",
 }
 
 _BUTTONS: dict[Action, str] = {

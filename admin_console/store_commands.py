@@ -30,6 +30,7 @@ STORE_ROLES = click.Choice((*people.STORE_ROLES, "none"))
 )
 @click.option("--whatsapp", help="The number customers write to.")
 @click.option("--momo", help="The number customers pay to.")
+@click.option("--momo-name", default="", help="Whose account that is.")
 @click.option("--colour", default=DEFAULT_COLOUR, show_default=True)
 @in_sentences
 def open_store(
@@ -38,6 +39,7 @@ def open_store(
     agent: str | None,
     whatsapp: str | None,
     momo: str | None,
+    momo_name: str,
     colour: str,
 ) -> None:
     """Open a new store, or one that was closed or suspended again."""
@@ -63,11 +65,24 @@ def open_store(
             colour=colour,
             whatsapp=whatsapp,
             momo_number=momo,
+            momo_name=one_line(momo_name),
         )
     click.echo(
         f"{store.name} is open at {config.current().address(store.slug)} and belongs to"
         f" {owner.email}."
     )
+
+
+@store_group.command("momo")
+@click.argument("slug")
+@click.argument("number")
+@click.argument("name")
+@in_sentences
+def set_momo(slug: str, number: str, name: str) -> None:
+    """The number that customers of a store pay to, and the name of its account."""
+    store = _store(slug)
+    onboarding.set_momo(store.id, number, one_line(name), COMMAND_LINE)
+    click.echo(f"Customers of {store.slug} now pay to {number}, {one_line(name)}.")
 
 
 @store_group.command("close")

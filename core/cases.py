@@ -39,6 +39,8 @@ KINDS = {
     "amount_differs": "The supplier charged another amount than its price",
     "books_broken": "The proof of the books failed",
     "rounding": "Rounding adds up: more than GH₵ 1 in one day",
+    "told_unanswered": "A store does not answer a customer who says they have paid",
+    "not_received": "A store does not answer a customer whose data has not come",
 }
 JUDGED_ONCE = frozenset(
     {"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"}

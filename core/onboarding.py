@@ -22,6 +22,7 @@ def open_store(
     colour: str = DEFAULT_COLOUR,
     whatsapp: str | None = None,
     momo_number: str | None = None,
+    momo_name: str = "",
 ) -> Store:
     """A new store with its accounts, its owner and a price for every bundle.
 
@@ -35,11 +36,22 @@ def open_store(
             colour=colour,
             whatsapp=whatsapp,
             momo_number=momo_number,
+            momo_name=momo_name,
         )
         ledger.open_store_accounts(store.id)
         session.add(Membership(user_id=owner.id, store_id=store.id, role="owner"))
         catalog.price_new_bundles(store.id, store.markup_bp)
         audit.write(actor, "open_store", f"store:{store.id}", {"slug": slug})
+        return store
+
+
+@as_platform
+def set_momo(store_id: int, number: str, name: str, actor: Actor) -> Store:
+    """The number that a store's customers pay to, and whose account it is. Raises
+    `phones.BadNumber`."""
+    with transaction():
+        store = stores.set_momo_row(store_id, number, name)
+        audit.write(actor, "store_momo", f"store:{store_id}", {"name": name})
         return store
 
 

@@ -53,6 +53,8 @@ RESERVED = frozenset(
     ]
 )
 DEFAULT_COLOUR = "#0b6e4f"
+MOMO_NAME = 60
+"""Characters of the name of a MoMo account."""
 _MOST_KNOWN = 10_000
 _known: dict[str, int] = {}
 """Slug → id, of the stores that this process has met."""
@@ -77,6 +79,8 @@ class Store(Model):
     colour: Mapped[str] = mapped_column(default=DEFAULT_COLOUR)
     whatsapp: Mapped[str | None]
     momo_number: Mapped[str | None]
+    momo_name: Mapped[str] = mapped_column(default="")
+    """Whose account the number is, as the network shows it to who pays."""
     welcome: Mapped[str] = mapped_column(default="")
     status: Mapped[str] = mapped_column(default="open")
     closed_note: Mapped[str] = mapped_column(default="")
@@ -153,6 +157,7 @@ def add(
     colour: str,
     whatsapp: str | None,
     momo_number: str | None,
+    momo_name: str = "",
 ) -> Store:
     """A new store row; `onboarding.open_store` is the verb to call. Raises `BadStore`."""
     if not name.strip() or len(name) > 60:
@@ -166,9 +171,22 @@ def add(
         markup_bp=markup_bp,
         whatsapp=phones.parse(whatsapp) if whatsapp else None,
         momo_number=phones.parse(momo_number) if momo_number else None,
+        momo_name=momo_name[:MOMO_NAME],
     )
     db.session.add(store)
     db.session.flush()
+    return store
+
+
+@inside_use_case
+def set_momo_row(store_id: int, number: str, name: str) -> Store:
+    """Change the number that customers pay to. Raises `phones.BadNumber`."""
+    store = db.session.scalars(
+        select(Store).where(Store.id == store_id).with_for_update()
+    ).one()
+    store.momo_number = phones.parse(number)
+    store.momo_name = name[:MOMO_NAME]
+    store.version += 1
     return store
 
 

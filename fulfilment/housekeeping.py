@@ -36,17 +36,21 @@ def watch_clocks(clocks: clock_changes.Watch) -> None:
 
 
 def expire() -> None:
-    """End what nobody processed for a day. After the clocks were looked at: a wrong one must end
-    nothing."""
+    """End what nobody processed for a day, and ask the owner about customers whom nobody answered.
+    After the clocks were looked at: a wrong one must end nothing."""
     expired = orders.expire_pending()
     if expired:
         log.info("expired", orders=expired)
+    asked = orders.ask_owner()
+    if asked:
+        log.warning("stores left customers unanswered", orders=asked)
 
 
 @needs_across_stores
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time, and mask old
     numbers."""
+    orders.pay_codes.free_old()
     masked = orders.forget_old()
     if masked:
         log.info("masked old numbers", orders=masked)

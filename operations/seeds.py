@@ -20,8 +20,8 @@ from integrations.ports import Supplier
 
 DEMO_WALLET_PESEWAS = 50_000
 DEMO_STORES = {
-    "ama": ("Ama's Data", "#0b6e4f", "0240000001"),
-    "kofi": ("Kofi Bundles", "#7a3e9d", "0200000002"),
+    "ama": ("Ama's Data", "#0b6e4f", "0240000001", "Ama Mensah"),
+    "kofi": ("Kofi Bundles", "#7a3e9d", "0200000002", "Kofi Boateng"),
 }
 
 
@@ -65,7 +65,7 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
     with tenancy.across_stores():
         if supply.take_call("other") == 0.0:
             balance.read(supplier)
-        for slug, (name, colour, number) in DEMO_STORES.items():
+        for slug, (name, colour, number, momo_name) in DEMO_STORES.items():
             store = stores.by_slug(slug)
             if store is None:
                 store = onboarding.open_store(
@@ -76,6 +76,7 @@ def demo(logins: Mapping[str, Mapping[str, str]], supplier: Supplier) -> str:
                     colour=colour,
                     whatsapp=number,
                     momo_number=number,
+                    momo_name=momo_name,
                 )
             funded = db.session.scalar(
                 select(Posting.id)

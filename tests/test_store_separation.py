@@ -25,6 +25,7 @@ STORE_TABLES = (
     "accounts",
     "cases",
     "entries",
+    "not_received",
     "order_drafts",
     "order_events",
     "orders",

@@ -163,6 +163,11 @@ class Config:
         "an order nobody processed for this long expires",
         86_400,
     )
+    answer_s: int = _var(
+        "MAKOLA_ANSWER_S",
+        "a customer whom the store has not answered for this long is a case of the owner's",
+        86_400,
+    )
     retention_days: int = _var(
         "MAKOLA_RETENTION_DAYS",
         "customers' numbers are masked so long after the order",

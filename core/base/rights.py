@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from core.base import config, signed
+from core.base.reached import OWN_SETTINGS, REACHED
 
 DEFINER_ROLE = "makola_definer"
 """Owns the functions below. Nobody logs in as it, and no role of the application is a member of
@@ -35,12 +36,15 @@ STORE = {
     "login_attempts": "",
     "login_counts": "",
     "memberships": "",
+    "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by,"
-        " given_back_how, pending_since, placed_address, placed_device, queued_at, release_at,"
-        " release_by, release_refused, state, unknown_since, version, wait_reason)"
+        " given_back_how, missing_since, not_found_at, owner_asked_at, pending_since,"
+        " placed_address, placed_device, queued_at, release_at, release_by, release_refused, state,"
+        " told_at, told_first_at, told_paid_at, told_payer, told_transaction, unknown_since,"
+        " version, wait_reason)"
     ),
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
@@ -52,8 +56,8 @@ STORE = {
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "stores": (
-        "SELECT(auto_process, closed_note, colour, created_at, id, momo_number, name, slug, status,"
-        " version, welcome, whatsapp) UPDATE(version)"
+        "SELECT(auto_process, closed_note, colour, created_at, id, momo_name, momo_number, name,"
+        " slug, status, version, welcome, whatsapp) UPDATE(version)"
     ),
     "supplier_calls": "",
     "supplier_offers": "SELECT",
@@ -82,16 +86,18 @@ PLATFORM = {
     "login_attempts": "",
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
+    "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at,"
         " completed_at, confirmed_at, cost_pesewas, ever_unknown, failed_since, failure_reason,"
         " final_at, given_back_at, given_back_by, given_back_how, lease_until, looked_at,"
-        " lookups_gone, next_look_at, order_ref, pending_since, placed_address, placed_device,"
-        " processing_at, product_name, queued_at, release_at, release_by, release_refused, resends,"
-        " state, steady_marks, submitted_at, supplier_ref, supplier_status, unknown_since, version,"
-        " wait_reason)"
+        " lookups_gone, missing_since, next_look_at, not_found_at, order_ref, owner_asked_at,"
+        " pay_code, pending_since, placed_address, placed_device, processing_at, product_name,"
+        " queued_at, release_at, release_by, release_refused, resends, state, steady_marks,"
+        " submitted_at, supplier_ref, supplier_status, told_at, told_first_at, told_paid_at,"
+        " told_payer, told_transaction, unknown_since, version, wait_reason)"
     ),
     "outbox": (
         "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result,"
@@ -105,7 +111,7 @@ PLATFORM = {
     "settings": "SELECT INSERT DELETE UPDATE(value)",
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
-    "stores": "SELECT INSERT UPDATE(closed_note, status, version)",
+    "stores": "SELECT INSERT UPDATE(closed_note, momo_name, momo_number, status, version)",
     "supplier_calls": (
         "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome,"
         " path, request_body, response_body, supplier)"
@@ -132,9 +138,10 @@ DEFINER = {
     "entries": "SELECT INSERT",
     "orders": (
         "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn,"
-        " repriced_at, version)"
+        " repriced_at, told_payer, told_transaction, version)"
     ),
     "memberships": "SELECT",
+    "not_received": "SELECT UPDATE(contact, words)",
     "outbox": "SELECT DELETE",
     "postings": "SELECT INSERT",
     "signing_keys": "SELECT",
@@ -183,8 +190,8 @@ WITHOUT_SEQUENCE = {
     "reset_links",
 }
 WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
-STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox",
-"postings", "store_bundles")  # fmt: skip
+STORE_TABLES = ("accounts", "cases", "entries", "not_received", "order_drafts", "order_events",
+"orders", "outbox", "postings", "store_bundles")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")
@@ -319,47 +326,3 @@ def _named(verb: str, rights: set[str], most: int = 6) -> list[str]:
         ),
     )
     return [f"{verb} {', '.join(gravest_first[:most])}{more}"]
-
-
-REACHED = """
-WITH me AS (SELECT oid, rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication
-            FROM pg_roles WHERE rolname = current_user),
-tables AS (SELECT c.oid, c.relname, c.relowner FROM pg_class c
-           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')),
-whole AS (
-  SELECT t.oid, t.relname, p.privilege FROM tables t
-  CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER,MAINTAIN}'::text[]) p(privilege)
-  WHERE has_table_privilege(t.oid, p.privilege)
-), part AS (
-  SELECT t.relname, p.privilege, string_agg(a.attname, ', ' ORDER BY a.attname) AS columns
-  FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-  CROSS JOIN unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) p(privilege)
-  WHERE has_column_privilege(t.oid, a.attnum, p.privilege)
-    AND NOT EXISTS (SELECT FROM whole w WHERE w.oid = t.oid AND w.privilege = p.privilege)
-  GROUP BY 1, 2
-)
-SELECT relname || ': ' || privilege FROM whole
-UNION ALL SELECT relname || ': ' || privilege || '(' || columns || ')' FROM part
-UNION ALL SELECT c.relname || ': ' || p.privilege FROM pg_class c
-  CROSS JOIN unnest('{USAGE,SELECT,UPDATE}'::text[]) p(privilege)
-  WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace AND has_sequence_privilege(c.oid, p.privilege)
-UNION ALL SELECT f.oid::regprocedure::text || ': EXECUTE' FROM pg_proc f
-  WHERE f.pronamespace = 'public'::regnamespace AND has_function_privilege(f.oid, 'EXECUTE')
-UNION ALL SELECT 'table ' || t.relname || ': OWNER' FROM tables t JOIN me ON me.oid = t.relowner
-UNION ALL SELECT 'schema ' || nspname || ': CREATE' FROM pg_namespace
-  WHERE nspname !~ '^pg_' AND has_schema_privilege(oid, 'CREATE')
-UNION ALL SELECT 'database: ' || p.privilege FROM unnest('{CREATE,TEMPORARY}'::text[]) p(privilege)
-  WHERE has_database_privilege(current_database(), p.privilege)
-UNION ALL SELECT 'member of ' || r.rolname FROM pg_roles r, me
-  WHERE r.oid <> me.oid AND pg_has_role(me.oid, r.oid, 'MEMBER') AND NOT me.rolsuper
-UNION ALL SELECT 'power: ' || power FROM me CROSS JOIN LATERAL (VALUES ('superuser', rolsuper),
-  ('BYPASSRLS', rolbypassrls), ('CREATEDB', rolcreatedb), ('CREATEROLE', rolcreaterole),
-  ('REPLICATION', rolreplication)) x(power, has) WHERE has
-"""
-
-OWN_SETTINGS = """
-SELECT DISTINCT split_part(word, '=', 1) FROM pg_db_role_setting s, unnest(s.setconfig) word
-WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-  AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-ORDER BY 1
-"""

@@ -6,11 +6,13 @@ forgetting customers' numbers (`forgetting`), the claim before a purchase (`clai
 that it was never made (`absence`) and what follows (`resending`), every later move (`advancing`,
 `booking`), the supplier's money seen to come back (`returning`), who goes first when money is short
 (`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
-the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read
+the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
+(`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
+(`unanswered`), the queue's tabs (`tabs`), what pages read
 (`reading`, `held_up`, `lately`) and find (`searching`). Callers say `orders.place`.
 """
 
-from core.orders import giving_back, held_up
+from core.orders import giving_back, held_up, not_received, pay_codes, telling
 from core.orders.absence import absence_counts_at, forget_absence, note_absent
 from core.orders.advancing import (
     advance,
@@ -37,10 +39,11 @@ from core.orders.codes import (
 )
 from core.orders.crowding import Caller
 from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
+from core.orders.events import OrderEvent
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.lately import LATELY, lately_delivered, usual_minutes, usual_of
-from core.orders.model import Order, OrderEvent
+from core.orders.model import Order
 from core.orders.placing import Placed, Review, check, place
 from core.orders.pressing import (
     free_pesewas,
@@ -84,7 +87,7 @@ from core.orders.repricing import price_now, process_at
 from core.orders.resending import buy_other, renew_reference, requeue_absent
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
-from core.orders.searching import by_code, by_codes, find_any
+from core.orders.searching import by_code, by_codes, find_any, with_proof
 from core.orders.selecting import (
     RowResult,
     cancel_many,
@@ -107,6 +110,7 @@ from core.orders.states import (
 )
 from core.orders.tabs import TABS, Page, newest_id, queue, search, tab_counts, tab_of
 from core.orders.timeline import Moment, timeline
+from core.orders.unanswered import ask_owner
 from core.orders.waiting import (
     due_turns,
     let_older_go_first,
@@ -165,6 +169,7 @@ __all__ = [
     "advance",
     "agent_words",
     "ask_first",
+    "ask_owner",
     "book_money_back",
     "buy_other",
     "by_code",
@@ -206,10 +211,12 @@ __all__ = [
     "newer_than",
     "newest_id",
     "next_poll_s",
+    "not_received",
     "note_absent",
     "note_look",
     "note_next",
     "note_restore",
+    "pay_codes",
     "person_words",
     "place",
     "press_mark",
@@ -232,6 +239,7 @@ __all__ = [
     "search",
     "tab_counts",
     "tab_of",
+    "telling",
     "timeline",
     "undo",
     "undo_many",
@@ -243,5 +251,6 @@ __all__ = [
     "wake",
     "watch",
     "whose_turn",
+    "with_proof",
     "wording",
 ]

@@ -32,7 +32,9 @@ def expire_pending() -> int:
             Order.state == "pending",
             Order.ever_unknown.is_(False),
             Order.release_at.is_(None),
-            Order.confirmed_at.is_(None),  # paid for, in somebody's eyes
+            # paid for, in somebody's eyes
+            Order.confirmed_at.is_(None),
+            Order.told_at.is_(None),
             since < clock.now() - clock.delta(settings.pending_expires_s),
         )
         .order_by(since)

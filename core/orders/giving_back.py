@@ -3,7 +3,7 @@ they have it.
 
 What a customer paid the agent is outside the books, so nothing is posted here. Owed is the price of
 an order that was paid for, in somebody's eyes, and not delivered: refunded, or cancelled after the
-payment was confirmed.
+payment was confirmed or its customer said that they have paid.
 """
 
 from __future__ import annotations
@@ -35,7 +35,11 @@ def awaits_giving_back() -> ColumnElement[bool]:
             Order.state == "refunded",
             and_(
                 Order.state.in_(("cancelled", "expired")),
-                or_(Order.queued_at.is_not(None), Order.confirmed_at.is_not(None)),
+                or_(
+                    Order.queued_at.is_not(None),
+                    Order.confirmed_at.is_not(None),
+                    Order.told_at.is_not(None),
+                ),
             ),
         ),
     )
@@ -104,7 +108,10 @@ def agent_words(order: Order) -> str:
         return f"{_told(order)[:-1]} on {day(order)}."
     if order.state == "refunded":
         return f"Give the customer {money.cedis(order.price_pesewas)}."
-    return f"The payment had been confirmed: give the customer {money.cedis(order.price_pesewas)}."
+    amount = money.cedis(order.price_pesewas)
+    if order.queued_at is None and order.confirmed_at is None:
+        return f"The customer says they paid: if {amount} came, give it back."
+    return f"The payment had been confirmed: give the customer {amount}."
 
 
 def customer_words(order: Order, store: str) -> tuple[str, str]:

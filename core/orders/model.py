@@ -1,4 +1,4 @@
-"""An order and its timeline: the rows, their names, and what one row alone can say about itself."""
+"""An order: the row, its names, and what it alone can say about itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Text,
     UniqueConstraint,
@@ -23,6 +22,11 @@ from core.base.db import Model
 from core.base.tenancy import StoreScoped
 from core.catalog import size_text
 from core.orders.states import FINAL, STATES, WORK, State, move_of
+
+
+def _partial(name: str, where: str, *columns: str, is_unique: bool = False) -> Index:
+    """An index of the rows of which `where` is true."""
+    return Index(name, *columns, unique=is_unique, postgresql_where=text(where))
 
 
 class Order(Model, StoreScoped):
@@ -50,72 +54,78 @@ class Order(Model, StoreScoped):
         Index("ix_orders_store_newest", "store_id", "id"),
         Index("ix_orders_store_state", "store_id", "state", "id"),
         Index("ix_orders_recipient", "store_id", "recipient_msisdn", "created_at"),
-        Index(
+        _partial(
             "ix_orders_open",
+            "state IN ('pending', 'queued', 'submitting', 'processing', 'failed')",
             "state",
             "id",
-            postgresql_where=text(
-                "state IN ('pending', 'queued', 'submitting', 'processing', 'failed')"
-            ),
         ),
-        Index(
-            "ix_orders_supplier_ref",
-            "supplier_ref",
-            postgresql_where=text("supplier_ref IS NOT NULL"),
-        ),
+        _partial("ix_orders_supplier_ref", "supplier_ref IS NOT NULL", "supplier_ref"),
         Index("ix_orders_created", "created_at"),
-        Index(
+        _partial(
             "ix_orders_placed_device",
+            "state = 'pending' AND placed_device IS NOT NULL",
             "store_id",
             "placed_device",
             "id",
-            postgresql_where=text("state = 'pending' AND placed_device IS NOT NULL"),
         ),
-        Index(
+        _partial(
             "ix_orders_placed_address",
+            "state = 'pending' AND placed_address IS NOT NULL",
             "store_id",
             "placed_address",
             "id",
-            postgresql_where=text("state = 'pending' AND placed_address IS NOT NULL"),
         ),
         Index(
             "ix_orders_pending_since",
             text("coalesce(pending_since, created_at)"),
             postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
         ),
-        Index(
-            "ix_orders_release",
-            "store_id",
-            postgresql_where=text("release_at IS NOT NULL"),
+        _partial("ix_orders_release", "release_at IS NOT NULL", "store_id"),
+        _partial(
+            "ix_orders_done", "final_at IS NOT NULL", "store_id", "final_at", "id"
         ),
-        Index(
-            "ix_orders_done",
-            "store_id",
-            "final_at",
-            "id",
-            postgresql_where=text("final_at IS NOT NULL"),
-        ),
-        Index(
+        _partial(
             "ix_orders_give_back",
+            "given_back_at IS NULL AND (state = 'refunded' OR (state IN ('cancelled',"
+            " 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL"
+            " OR told_at IS NOT NULL)))",
             "store_id",
             "id",
-            postgresql_where=text(
-                "given_back_at IS NULL AND (state = 'refunded' OR (state IN ('cancelled',"
-                " 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL)))"
-            ),
         ),
-        Index(
+        _partial(
+            "uq_orders_pay_code",
+            "pay_code IS NOT NULL",
+            "store_id",
+            "pay_code",
+            is_unique=True,
+        ),
+        _partial("ix_orders_pay_code_age", "pay_code IS NOT NULL", "created_at"),
+        _partial(
+            "ix_orders_told",
+            "state = 'pending' AND told_at IS NOT NULL",
+            "store_id",
+            "id",
+        ),
+        _partial(
+            "ix_orders_answered",
+            "told_at IS NOT NULL AND queued_at IS NOT NULL",
+            "store_id",
+            "queued_at",
+        ),
+        _partial("ix_orders_missing", "missing_since IS NOT NULL", "store_id", "id"),
+        _partial(
             "ix_orders_whole_number",
+            "final_at IS NOT NULL AND strpos(recipient_msisdn, 'x') = 0",
             "final_at",
-            postgresql_where=text(
-                "final_at IS NOT NULL AND strpos(recipient_msisdn, 'x') = 0"
-            ),
         ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str] = mapped_column(unique=True)
     order_ref: Mapped[str] = mapped_column(unique=True)
+    pay_code: Mapped[str | None]
+    """What the customer types as the reference of the payment: see `pay_codes`."""
     idempotency_key: Mapped[str]
     source: Mapped[str] = mapped_column(default="store")
     customer_name: Mapped[str] = mapped_column(default="")
@@ -176,6 +186,20 @@ class Order(Model, StoreScoped):
     """Why the last press could not be carried out, until the next one."""
     confirmed_at: Mapped[datetime | None]
     """When somebody of the store said, by pressing Process, that the payment is there."""
+    told_at: Mapped[datetime | None]
+    """When the customer last said "I have paid": when, from whom, and the transaction, as they
+    say. See `telling`."""
+    told_paid_at: Mapped[datetime | None]
+    told_payer: Mapped[str | None]
+    told_transaction: Mapped[str | None]
+    told_first_at: Mapped[datetime | None]
+    not_found_at: Mapped[datetime | None]
+    """When the agent last said that the payment is not there."""
+    missing_since: Mapped[datetime | None]
+    """When the customer said that the data has not come; None once that is answered. See
+    `not_received`."""
+    owner_asked_at: Mapped[datetime | None]
+    """When the platform's owner was asked, because the store did not answer the customer."""
     given_back_at: Mapped[datetime | None]
     """When the agent said that the customer has the price back, or that nothing is owed; by whom,
     and how."""
@@ -245,7 +269,7 @@ class Order(Model, StoreScoped):
     def owes_back(self) -> bool:
         """Whether it was paid for in somebody's eyes and not delivered: see `giving_back`."""
         is_left = self.state in ("cancelled", "expired") and bool(
-            self.queued_at or self.confirmed_at
+            self.queued_at or self.confirmed_at or self.told_at
         )
         return self.state == "refunded" or is_left
 
@@ -269,25 +293,3 @@ class Order(Model, StoreScoped):
         """Whether the number's prefix hints at another network than the bundle's."""
         hint = phones.network_of(self.recipient_msisdn)
         return hint is not None and hint != self.network
-
-
-class OrderEvent(Model, StoreScoped):
-    """One line of an order's timeline. Append only."""
-
-    __tablename__ = "order_events"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["store_id", "order_id"], ["orders.store_id", "orders.id"]
-        ),
-        Index("ix_order_events_order", "order_id", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    order_id: Mapped[int]
-    at: Mapped[datetime] = mapped_column(default=clock.now)
-    who: Mapped[str]
-    who_name: Mapped[str]
-    kind: Mapped[str]
-    text: Mapped[str]
-    customer_text: Mapped[str | None]
-    detail: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -13,7 +13,7 @@ from core.base import clock, config, phones
 from core.base.db import db, transaction
 from core.base.tenancy import current_store_id
 from core.catalog import Bundle, ShelfLine, SupplierOffer
-from core.orders import crowding, refusals
+from core.orders import crowding, pay_codes, refusals
 from core.orders.codes import new_code, new_order_ref
 from core.orders.crowding import NOBODY, Caller
 from core.orders.model import Order
@@ -55,6 +55,21 @@ def check(bundle_id: int, recipient_msisdn: str, store: Store | None = None) -> 
     )
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """What `place` is asked for."""
+
+    bundle_id: int
+    recipient_msisdn: str
+    idempotency_key: str
+    price_seen_pesewas: int | None
+    repeat_confirmed: bool
+    source: str
+    customer_name: str
+    actor: Actor
+    caller: Caller
+
+
 def place(
     *,
     bundle_id: int,
@@ -76,61 +91,54 @@ def place(
     existing = _by_key(idempotency_key)
     if existing is not None:
         return Placed(existing, created=False)
+    wish = _Wish(
+        bundle_id,
+        recipient_msisdn,
+        idempotency_key,
+        price_seen_pesewas,
+        repeat_confirmed,
+        source,
+        customer_name,
+        actor,
+        caller,
+    )
     try:
-        with transaction() as session:
-            store = session.scalars(
-                select(Store)
-                .where(Store.id == current_store_id())
-                .with_for_update(read=True)
-            ).one()
-            crowding.take_turns(recipient_msisdn, caller)
-            existing = _by_key(idempotency_key)
-            if existing is not None:
-                return Placed(existing, created=False)
-            line = _sellable(bundle_id, store, availability.now())
-            if (
-                price_seen_pesewas is not None
-                and price_seen_pesewas != line.price_pesewas
-            ):
-                raise refusals.PriceChanged(line.price_pesewas)
-            crowding.refuse(recipient_msisdn, caller)
-            earlier = _repeat_of(line, recipient_msisdn)
-            if earlier is not None and not repeat_confirmed:
-                raise refusals.RepeatAsked(earlier)
-            order = _new_order(
-                line,
-                recipient_msisdn,
-                idempotency_key,
-                source,
-                customer_name,
-            )
-            order.placed_device = caller.device_key
-            order.placed_address = caller.address_key
-            session.add(order)
-            session.flush()
-            log(
-                order,
-                actor,
-                "placed",
-                "Order placed.",
-                customer_text="Ordered",
-            )
-            return Placed(order, created=True)
+        return _place(wish)
     except IntegrityError:
         # Two requests with one key at once: the other one won the unique index.
         existing = _by_key(idempotency_key)
-        if existing is None:
-            raise
-        return Placed(existing, created=False)
+        if existing is not None:
+            return Placed(existing, created=False)
+    # Two orders at once chose one pay code, of 100,000: this one chooses anew.
+    return _place(wish)
 
 
-def _new_order(
-    line: ShelfLine,
-    recipient: str,
-    key: str,
-    source: str,
-    customer_name: str,
-) -> Order:
+def _place(wish: _Wish) -> Placed:
+    with transaction() as session:
+        store = session.scalars(
+            select(Store)
+            .where(Store.id == current_store_id())
+            .with_for_update(read=True)
+        ).one()
+        crowding.take_turns(wish.recipient_msisdn, wish.caller)
+        existing = _by_key(wish.idempotency_key)
+        if existing is not None:
+            return Placed(existing, created=False)
+        line = _sellable(wish.bundle_id, store, availability.now())
+        if wish.price_seen_pesewas not in (None, line.price_pesewas):
+            raise refusals.PriceChanged(line.price_pesewas)
+        crowding.refuse(wish.recipient_msisdn, wish.caller)
+        earlier = _repeat_of(line, wish.recipient_msisdn)
+        if earlier is not None and not wish.repeat_confirmed:
+            raise refusals.RepeatAsked(earlier)
+        order = _new_order(line, wish, store.id)
+        session.add(order)
+        session.flush()
+        log(order, wish.actor, "placed", "Order placed.", customer_text="Ordered")
+        return Placed(order, created=True)
+
+
+def _new_order(line: ShelfLine, wish: _Wish, store_id: int) -> Order:
     bundle, offer = db.session.execute(
         select(Bundle, SupplierOffer)
         .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
@@ -141,10 +149,11 @@ def _new_order(
     return Order(
         code=new_code(),
         order_ref=new_order_ref(),
-        idempotency_key=key,
-        source=source,
-        customer_name=customer_name.strip()[:60],
-        recipient_msisdn=recipient,
+        pay_code=pay_codes.free_one(store_id),
+        idempotency_key=wish.idempotency_key,
+        source=wish.source,
+        customer_name=wish.customer_name.strip()[:60],
+        recipient_msisdn=wish.recipient_msisdn,
         network=bundle.network,
         mb=bundle.mb,
         validity=bundle.validity,
@@ -162,6 +171,8 @@ def _new_order(
         ever_unknown=False,
         created_at=clock.now(),
         pending_since=clock.now(),
+        placed_device=wish.caller.device_key,
+        placed_address=wish.caller.address_key,
     )
 
 

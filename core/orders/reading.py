@@ -13,7 +13,7 @@ from core.availability import Now
 from core.base import clock, config, money
 from core.base.db import db
 from core.catalog import Bundle
-from core.orders import giving_back, held_up
+from core.orders import giving_back, held_up, not_received, telling
 from core.orders.held_up import Held
 from core.orders.model import Order
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
@@ -101,6 +101,9 @@ def customer_words(
     why_still = held_up.for_customer(order, store, now, bundle) if now else ""
     if why_still:
         return Words(look.label, why_still, look.icon)
+    if telling.is_told(order):
+        told = telling.customer_words(order, store.name)
+        return Words(look.label, told, look.icon)
     if _is_unclear(order):
         return Words(
             look.label,
@@ -110,7 +113,10 @@ def customer_words(
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
+    more = _news_waits(order)
+    if missing := not_received.customer_words(order, store.name):
+        more = f" {missing}"
+    return Words(look.label, sentences[order.state] + more, look.icon)
 
 
 def agent_words(order: Order, held: Held | None = None) -> Words:
@@ -189,6 +195,7 @@ def person_words(order: Order) -> str | None:
 
 
 def _pending(order: Order, held: Held) -> str:
+    confirm = telling.agent_words(order) if telling.is_told(order) else _CONFIRM
     if order.release_at is not None and order.release_by is not None:
         return f"{order.release_by['name']} pressed Process. Until it goes it can be undone."
     if held.sentence and not held.not_sent:
@@ -196,7 +203,7 @@ def _pending(order: Order, held: Held) -> str:
     again = f"Not sent: {held.not_sent}"
     if held.sentence:
         return again
-    return f"{again} {_CONFIRM}" if held.not_sent else _CONFIRM
+    return f"{again} {confirm}" if held.not_sent else confirm
 
 
 def _came_late(order: Order) -> Literal["delivered", "coming"] | None:

@@ -40,6 +40,22 @@ def by_codes(texts: Sequence[str]) -> list[Order]:
     )
 
 
+def with_proof(
+    recipient_msisdn: str, own_codes: Sequence[str], pay_code: str | None
+) -> list[Order]:
+    """Orders for a number, newest first, to whoever proves that they are theirs: those of
+    `own_codes`, and the one of this pay code. It asks the same whatever the number is."""
+    theirs = select(Order).where(
+        or_(Order.code.in_(own_codes), Order.pay_code == (pay_code or ""))
+    )
+    found = [
+        order
+        for order in db.session.scalars(theirs)
+        if order.recipient_msisdn == recipient_msisdn
+    ]
+    return sorted(found, key=lambda order: order.id, reverse=True)
+
+
 def find_any(asked: str, limit: int) -> list[Order]:
     """Orders by code, reference, number, supplier reference or name, newest first, in what this
     work may see."""

@@ -25,8 +25,8 @@ from core.orders.giving_back import awaits_giving_back
 from core.orders.model import Order
 from core.orders.searching import searched
 
-TABS = ("new", "processing", "late", "failed", "back", "done", "all")
-_OLDEST_FIRST = ("new", "late", "back")
+TABS = ("new", "paid", "processing", "late", "failed", "missing", "back", "done", "all")
+_OLDEST_FIRST = ("new", "paid", "late", "missing", "back")
 _OPEN = ("pending", "queued", "submitting", "processing", "failed")
 _STATES_OF = {
     "new": ("pending",),
@@ -112,7 +112,14 @@ def _counts() -> Select[*tuple[Any, ...]]:
     return (
         select(*counts)
         .select_from(Order)
-        .where(or_(Order.state.in_(_OPEN), awaits_giving_back(), today))
+        .where(
+            or_(
+                Order.state.in_(_OPEN),
+                awaits_giving_back(),
+                _tab("missing"),
+                today,
+            )
+        )
     )
 
 
@@ -162,12 +169,16 @@ def _tab(tab: str) -> ColumnElement[bool]:
         return and_(Order.final_at.is_not(None), ~awaits_giving_back())
     if tab == "late":
         return _is_late()
+    if tab == "paid":
+        return and_(Order.state == "pending", Order.told_at.is_not(None))
+    if tab == "missing":
+        return Order.missing_since.is_not(None)
     return Order.state.in_(_STATES_OF.get(tab, _STATES_OF["new"]))
 
 
 def _is_late() -> ColumnElement[bool]:
-    """In line, or at the supplier, for longer than the settings allow: `_late_limits` must be
-    given."""
+    """In line, at the supplier, or told to be paid, for longer than the settings allow:
+    `_late_limits` must be given."""
     return or_(
         and_(
             Order.state == "processing",
@@ -177,6 +188,10 @@ def _is_late() -> ColumnElement[bool]:
             Order.state.in_(("queued", "submitting")),
             Order.queued_at < _moment("queued_limit"),
         ),
+        and_(
+            Order.state == "pending",
+            Order.told_at < _moment("told_limit"),
+        ),
     )
 
 
@@ -185,6 +200,7 @@ def _late_limits() -> dict[str, datetime]:
     return {
         "processing_limit": now - clock.delta(settings.late_processing_s),
         "queued_limit": now - clock.delta(settings.late_queued_s),
+        "told_limit": now - clock.delta(settings.answer_s),
     }
 
 

@@ -14,7 +14,8 @@ from core.audit import WORKER, Actor
 from core.base import clock, phones
 from core.base.db import db
 from core.base.preconditions import inside_use_case
-from core.orders.model import Order, OrderEvent
+from core.orders.events import OrderEvent
+from core.orders.model import Order
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,10 @@ TABLE: tuple[Way, ...] = (
     _close("restored"),
     _close("books_broken"),
     _close("rounding"),
+    _look("told_unanswered"),
+    _close("told_unanswered"),
+    _look("not_received"),
+    _close("not_received"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (

@@ -1,0 +1,186 @@
+"""What a customer tells of a payment that went to the agent directly: "I have paid"; and that the
+agent looked and did not find it.
+
+A told payment moves no money and no state, and proves nothing: it helps the agent to decide whom
+to process first. While it is told, the order does not expire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from sqlalchemy import select
+
+from core.audit import CUSTOMER, Actor
+from core.base import clock, money
+from core.base.db import db, transaction
+from core.base.tenancy import current_store_id
+from core.orders import refusals
+from core.orders.model import Order
+from core.orders.releasing import locked_by_code
+from core.orders.timeline import count_lines, log
+
+MOST_TOLD = 5
+"""Times one order's customer may tell; then the store is to be asked."""
+LONGEST_PAYER = 60
+LONGEST_TRANSACTION = 40
+FEWEST = 5
+"""Answers from which on a store's usual time is told, of those of the last week."""
+LATELY = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Payment:
+    """When it was made, from which number or name, and its transaction id; empty where the customer
+    does not know."""
+
+    paid_at: datetime
+    payer: str
+    transaction: str = ""
+
+
+def tell(code: str, payment: Payment) -> Order:
+    """The customer says that they have paid. The same said twice is said once.
+
+    Raises `refusals.OrderRefused`.
+    """
+    with transaction():
+        order = locked_by_code(code)
+        if order.state != "pending":
+            raise refusals.Over(_why_over(order))
+        if _of(order) == payment and not is_not_found(order):
+            return order
+        if count_lines(order, "told") >= MOST_TOLD:
+            raise refusals.WrongState(
+                "You have told it several times already. Send the store a message with the code of"
+                " this order."
+            )
+        now = clock.now()
+        order.told_at = now
+        order.told_first_at = order.told_first_at or now
+        order.told_paid_at = payment.paid_at
+        order.told_payer = payment.payer[:LONGEST_PAYER]
+        order.told_transaction = payment.transaction[:LONGEST_TRANSACTION]
+        order.owner_asked_at = None
+        order.version += 1
+        log(
+            order,
+            CUSTOMER,
+            "told",
+            f"The customer says they have {_what(order)}.",
+            customer_text=f"You said that you paid at {clock.shown(payment.paid_at)}",
+        )
+        return order
+
+
+def note_not_found(code: str, actor: Actor) -> Order:
+    """The agent looked and the payment is not there. Said twice it is said once. Raises
+    `refusals.OrderRefused`."""
+    with transaction():
+        order = locked_by_code(code)
+        if order.state != "pending" or order.told_at is None:
+            raise refusals.WrongState("No payment is waiting to be found here.")
+        if not is_not_found(order):
+            order.not_found_at = clock.now()
+            order.version += 1
+            log(
+                order,
+                actor,
+                "not_found",
+                f"{actor.name} looked for the payment and did not find it.",
+                customer_text="The store looked: your payment is not there yet",
+            )
+        return order
+
+
+def is_told(order: Order) -> bool:
+    """Whether its customer says that it is paid, and nobody has acted on that yet."""
+    return order.state == "pending" and order.told_at is not None
+
+
+def is_not_found(order: Order) -> bool:
+    """Whether the agent has looked since and not found the payment."""
+    return (
+        order.told_at is not None
+        and order.not_found_at is not None
+        and order.not_found_at >= order.told_at
+    )
+
+
+def may_tell(order: Order) -> bool:
+    """Whether the customer is offered to say it: not while what they said is still to be looked
+    at."""
+    return order.state == "pending" and (order.told_at is None or is_not_found(order))
+
+
+def usually_answers_min() -> int | None:
+    """How long the current store's last told payments waited until they were processed, as a median
+    in minutes. None below `FEWEST`."""
+    waited = (
+        select(Order.told_first_at, Order.queued_at)
+        .where(
+            Order.store_id == current_store_id(),
+            Order.told_at.is_not(None),
+            Order.queued_at > clock.now() - LATELY,
+        )
+        .order_by(Order.queued_at.desc())
+        .limit(20)
+    )
+    spans = [
+        (queued - told).total_seconds()
+        for told, queued in db.session.execute(waited)
+        if told is not None and queued is not None
+    ]
+    return max(1, round(median(spans) / 60)) if len(spans) >= FEWEST else None
+
+
+def customer_words(order: Order, store: str) -> str:
+    """What the customer of a told payment reads."""
+    assert order.told_at is not None
+    if is_not_found(order) and order.not_found_at is not None:
+        return (
+            f"{store} looked at {clock.shown(order.not_found_at)} and did not find your payment."
+            f" Check it and tell it once more, or send {store} a message with this code."
+        )
+    told = f"You told {store} at {clock.shown(order.told_at)} that you have paid."
+    if order.owner_asked_at is not None:
+        return (
+            f"{told} They have not answered for long, so Makola was asked at"
+            f" {clock.shown(order.owner_asked_at)}. You can also send them a message with this"
+            " code."
+        )
+    return f"{told} The order is sent as soon as they see it."
+
+
+def agent_words(order: Order) -> str:
+    """What the agent of a told payment reads."""
+    looked = ""
+    if is_not_found(order) and order.not_found_at is not None:
+        looked = f" You did not find it at {clock.shown(order.not_found_at)}."
+    return (
+        f"The customer says they have {_what(order)}.{looked} That proves nothing: look whether"
+        f" {money.cedis(order.price_pesewas)} is there, then process."
+    )
+
+
+def _what(order: Order) -> str:
+    assert order.told_paid_at is not None
+    payer = f" from {order.told_payer}" if order.told_payer else ""
+    sent = f", transaction {order.told_transaction}" if order.told_transaction else ""
+    return f"paid at {clock.shown(order.told_paid_at)}{payer}{sent}"
+
+
+def _of(order: Order) -> Payment | None:
+    if order.told_paid_at is None:
+        return None
+    return Payment(
+        order.told_paid_at, order.told_payer or "", order.told_transaction or ""
+    )
+
+
+def _why_over(order: Order) -> str:
+    if order.was_processed:
+        return "The store has your payment: the order is on its way."
+    return "This order is over: nothing is to be paid for it. If you have paid, message the store."

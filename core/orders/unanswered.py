@@ -1,0 +1,73 @@
+"""Customers whom their store does not answer: the platform's owner is asked after a day.
+
+A told payment that nobody looked for, or that is pending two days after it was first told; and data
+that has not come. Asked once, until the customer says it anew.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from core.audit import SYSTEM
+from core.base import clock, config
+from core.base.db import transaction
+from core.base.preconditions import needs_across_stores
+from core.orders.model import Order
+from core.orders.timeline import log, open_case
+
+
+@needs_across_stores
+def ask_owner() -> int:
+    """Open a case for each such order, at most `relay_batch`. Returns how many. An order that
+    somebody is at is left for the next round."""
+    left_alone = (
+        select(Order)
+        .where(Order.owner_asked_at.is_(None), or_(is_told_long(), _is_missing_long()))
+        .order_by(Order.id)
+        .limit(config.current().relay_batch)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    with transaction() as session:
+        found = session.scalars(left_alone).all()
+        for order in found:
+            is_missing = order.missing_since is not None
+            order.owner_asked_at = clock.now()
+            open_case(
+                order,
+                "not_received" if is_missing else "told_unanswered",
+                {"since": str(order.missing_since or order.told_at)},
+            )
+            log(
+                order,
+                SYSTEM,
+                "owner_asked",
+                "The store has not answered its customer for a day: Makola was asked.",
+                customer_text="The store has not answered: Makola was asked",
+            )
+        return len(found)
+
+
+def is_told_long() -> ColumnElement[bool]:
+    """Told and not looked for within `answer_s`, or pending for twice that."""
+    day = clock.delta(config.current().answer_s)
+    return and_(
+        Order.state == "pending",
+        Order.told_at.is_not(None),
+        or_(
+            and_(
+                Order.told_at < clock.now() - day,
+                or_(
+                    Order.not_found_at.is_(None),
+                    Order.not_found_at < Order.told_at,
+                ),
+            ),
+            Order.told_first_at < clock.now() - 2 * day,
+        ),
+    )
+
+
+def _is_missing_long() -> ColumnElement[bool]:
+    day = clock.delta(config.current().answer_s)
+    return and_(
+        Order.missing_since.is_not(None), Order.missing_since < clock.now() - day
+    )
