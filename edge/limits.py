@@ -20,7 +20,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.base import addresses
+from core.base import addresses, phones
 from core.base.config import Config
 from edge import hosts, refusals
 
@@ -38,13 +38,15 @@ NO_RETRY = Retry(NoBackoff(), 0)
 class Limit:
     """`amount` per window in the notation of Flask-Limiter, counted under the name `scope`.
 
-    `asked` says which requests are held to it, `counts` which answers use it up; None: all.
+    `asked` says which requests are held to it, `counts` which answers use it up; None: all. `key`
+    says who is counted; None: the address.
     """
 
     scope: str
     amount: str
     asked: Callable[[], bool] | None = None
     counts: Callable[[Response], bool] | None = None
+    key: Callable[[], str] | None = None
 
 
 DRAFTS_EACH = 5
@@ -53,10 +55,15 @@ MISSES = "60 per 10 minutes"
 """Codes that are no order's, per store and address, whichever page they are tried on and by
 whichever method. Beyond, a miss reads 429 and a hit still passes: many customers share the address
 of one who guesses."""
+GUESSES_OF_ONE = "30 per day"
+"""Tries that find nothing for one phone number in a store, wherever they come from: of 100,000 pay
+codes they try few."""
 CODES = (
     (hosts.STORE, "GET", "/orders/<>"),
     (hosts.STORE, "GET", "/orders/<>/status"),
     (hosts.STORE, "POST", "/orders/<>/cancel"),
+    (hosts.STORE, "GET", "/orders/<>/paid"),
+    (hosts.STORE, "GET", "/orders/<>/not-received"),
     (hosts.STORE, "GET", "/track"),
 )
 """The pages that find an order by its code, and answer 404 when there is none."""
@@ -72,6 +79,19 @@ def _made_an_order(_response: Response) -> bool:
 
 def _made_a_draft(_response: Response) -> bool:
     return bool(g.get("draft_made"))
+
+
+def _found_nothing(_response: Response) -> bool:
+    return bool(g.get("number_missed"))
+
+
+def _number_asked_for() -> str:
+    """The number of the form, however it is spelt, in this store alone."""
+    try:
+        number = phones.parse(request.form.get("number", ""))
+    except phones.BadNumber:
+        number = ""  # the form is refused, and finds nothing
+    return f"{hosts.place().slug} {number}"
 
 
 def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
@@ -90,6 +110,15 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
                 f"{most * DRAFTS_EACH} per minute",
                 lambda: not _confirms(),
                 _made_a_draft,
+            ),
+        ],
+        (hosts.STORE, "POST", "/track/number"): [
+            Limit("numbers", MISSES, counts=_found_nothing, key=caller_of_store),
+            Limit(
+                "numbers_of_one",
+                GUESSES_OF_ONE,
+                counts=_found_nothing,
+                key=_number_asked_for,
             ),
         ],
     }
@@ -117,7 +146,10 @@ def install(app: Flask, config: Config) -> None:
             (
                 limit,
                 limiter.shared_limit(
-                    limit.amount, scope=limit.scope, deduct_when=limit.counts
+                    limit.amount,
+                    scope=limit.scope,
+                    key_func=limit.key,
+                    deduct_when=limit.counts,
                 )(_asked(limit.scope)),
             )
             for limit in limits

@@ -84,17 +84,20 @@
   if (shut) setTimeout(look, shut.dataset.look * 1000);
 
   /* The order page */
-  var to = $('to'), copy = $('copy'), share = $('share'), news = $('news');
+  var to = $('to'), share = $('share'), news = $('news');
   if (to && to.dataset.keep) {
     var own = to.dataset.keep;
     keep([own].concat(kept().filter(function (n) { return n !== own; })).slice(0, 3));
   }
-  if (copy && navigator.clipboard) {
-    copy.hidden = false;
-    copy.onclick = function () {
-      navigator.clipboard.writeText(copy.dataset.code).then(function () { copy.textContent = 'Copied'; });
-    };
+  function offerCopies() {
+    each(d.querySelectorAll('[data-copy]'), function (copy) {
+      copy.hidden = !navigator.clipboard;
+      copy.onclick = function () {
+        navigator.clipboard.writeText(copy.dataset.copy).then(function () { copy.textContent = 'Copied'; });
+      };
+    });
   }
+  offerCopies();
   if (share && navigator.share) {
     share.onclick = function (event) {
       event.preventDefault();
@@ -120,6 +123,7 @@
     if (d.hidden) event.preventDefault();
   });
   d.addEventListener('htmx-after-swap', function () {
+    offerCopies();
     var label = $('label');
     if (!label || !news || label.dataset.news === news.dataset.last) return;
     news.dataset.last = news.textContent = label.dataset.news;

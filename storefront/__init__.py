@@ -13,4 +13,11 @@ from storefront import theme
 bp = Blueprint("storefront", __name__, subdomain="store")
 bp.record_once(theme.register)
 
-from storefront import checkout, review, tracking, views  # noqa: F401 - the views register themselves on bp
+from storefront import (  # noqa: F401 - the views register themselves on bp
+    checkout,
+    finding,
+    review,
+    telling,
+    tracking,
+    views,
+)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from flask import current_app
 from flask.blueprints import BlueprintSetupState
 
+from core.base import phones
 from core.stores import Store
 
 PAPER = "#faf7f0"
@@ -34,6 +35,7 @@ def register(state: BlueprintSetupState) -> None:
         store_favicon=favicon,
         store_colour=valid,
         chat_url=chat_url,
+        local=phones.local,
     )
 
 

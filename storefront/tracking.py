@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from datetime import datetime
 
 from flask import (
     Response,
@@ -17,22 +18,25 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
 )
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import audit, order_view, orders
-from core.base import phones, text_input
+from core.base import clock, phones, text_input
 from core.order_view import OrderView
 from core.orders import Order
 from storefront import bp, device
+from storefront.own_order import (
+    for_its_device,
+    is_ours,
+    said_refused,
+    say_refused,
+    unknown,
+)
 
 LEAST_REFRESH_S = 5
 """Without JavaScript the whole page is loaded again, so never more often than this."""
 
-_REFUSED = "refused"
-"""What the session holds between a cancel that was refused and its order's page."""
-NOT_THIS_PAGE = "This form does not belong to this browser, so nothing was done."
 AHEAD = {
     "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
     "pending": ("Payment confirmed", "Sent to the network", "Delivered"),
@@ -49,7 +53,7 @@ def show_order(code: str) -> Response:
     `/orders/K7QM2XR94T).`."""
     view: OrderView = g.view
     if view.order is None:
-        return _unknown()
+        return unknown()
     orders.watch(view.order)
     return _order_page(view, view.order)
 
@@ -81,33 +85,17 @@ def order_status(code: str) -> Response:
 
 
 @bp.post("/orders/<code>/cancel")
-def cancel_order(code: str) -> Response | BaseResponse:
+@for_its_device(
+    "Not cancelled",
+    "Only the phone or computer that placed this order can cancel it here. {store} can cancel it"
+    " too.",
+)
+def cancel_order(order: Order) -> BaseResponse:
     """Cancel a pending order, from the device that made it."""
-    order = orders.by_code(code)
-    if order is None:
-        return _unknown()
-    if not _ours(order):
-        sentence = (
-            f"Only the phone or computer that placed this order can cancel it here. {g.store.name}"
-            " can cancel it too."
-        )
-        return _refusal(
-            "Not cancelled",
-            sentence,
-            "Open this page where you ordered, or message the store.",
-            403,
-        )
-    if not device.owns_session(g.store.id):
-        return _refusal(
-            "Not cancelled",
-            NOT_THIS_PAGE,
-            "Open the order's page once more and press again.",
-            403,
-        )
     try:
         orders.cancel(order.code, audit.CUSTOMER)
-    except orders.OrderRefused as refusal:
-        session[_REFUSED] = [order.code, refusal.sentence]
+    except orders.OrderRefused as refused:
+        say_refused(order, refused.sentence)
     return redirect(f"/orders/{order.code}", 303)
 
 
@@ -138,7 +126,7 @@ def track() -> Response | BaseResponse:
 
 
 def _order_page(view: OrderView, order: Order) -> Response:
-    if order.state == "pending" and _ours(order):
+    if order.state == "pending" and is_ours(order):
         device.bind_session(g.store.id)
     poll_s = orders.next_poll_s(order)
     can_buy = view.now.why_not(order.network, order.bundle_id) is None
@@ -146,24 +134,13 @@ def _order_page(view: OrderView, order: Order) -> Response:
     page = render_template(
         "storefront/order.html",
         **_status_inputs(view, order),
-        notice=_refused(order),
+        notice=said_refused(order),
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
         refresh_s=max(LEAST_REFRESH_S, math.ceil(poll_s)) if poll_s else None,
-        chat_text=f"Hello, about my order {order.shown_code}.",
         share_text=f"Order {order.shown_code} at {g.store.name}:",
     )
     return make_response(page)
-
-
-def _refused(order: Order) -> str:
-    """Why a cancel of this order was refused, said once: the press itself leads here, so that a
-    reload sends nothing."""
-    code, sentence = session.get(_REFUSED) or ("", "")
-    if code != order.code:
-        return ""
-    session.pop(_REFUSED)
-    return str(sentence)
 
 
 def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
@@ -173,13 +150,49 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
         "order": order,
         "words": orders.customer_words(order, g.store, view.now, view.bundle),
         "may_pay": orders.held_up.may_pay(order, view.now, view.bundle),
+        "reference": _reference(order),
+        "may_tell": orders.telling.may_tell(order),
+        "is_told": orders.telling.is_told(order),
+        "answers_in": _answers_in(order),
+        "chat_text": f"Hello, about my order {order.shown_code}.",
+        "may_report": orders.not_received.may_report(order),
+        "report_from": _report_from(order),
         "bundle": view.bundle,
         "events": [event for event in view.events if event.customer_text],
         "ahead": _ahead(view, order),
-        "ours": _ours(order),
+        "ours": is_ours(order),
         "poll_ms": round(poll_s * 1_000) if poll_s else None,
         "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}",
     }
+
+
+def _reference(order: Order) -> str:
+    """What the customer types as the reference of the payment."""
+    if order.pay_code is None:
+        return order.shown_code
+    return orders.pay_codes.shown(order.pay_code)
+
+
+def _answers_in(order: Order) -> str:
+    """How long the store usually takes to see a payment, while it is looked for; empty when unsure,
+    or when it takes longer this time."""
+    telling = orders.telling
+    if not telling.is_told(order) or telling.is_not_found(order):
+        return ""
+    usual = telling.usually_answers_min()
+    waited = (clock.now() - (order.told_at or clock.now())).total_seconds() / 60
+    if usual is None:
+        return ""
+    if waited > 2 * usual:
+        return f"It takes longer than usual: {g.store.name} usually answers within {usual} min."
+    return f"{g.store.name} usually answers within {usual} min."
+
+
+def _report_from(order: Order) -> datetime | None:
+    """From when its customer may say that nothing came, while that is still to come."""
+    opens = orders.not_received.opens_at(order)
+    is_ahead = order.state == "completed" and opens is not None and opens > clock.now()
+    return opens if is_ahead else None
 
 
 def _ahead(view: OrderView, order: Order) -> list[str]:
@@ -197,28 +210,6 @@ def _shown(view: OrderView, order: Order) -> str:
     depend on age."""
     words = orders.customer_words(order, g.store, view.now, view.bundle)
     may_promise = view.now.may_promise(order.network)
-    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{may_promise}"
+    may_report = orders.not_received.may_report(order)
+    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{may_promise}|{may_report}"
     return f"{zlib.crc32(text.encode()):08x}"
-
-
-def _ours(order: Order) -> bool:
-    return order.code in device.codes(g.store.id)
-
-
-def _unknown() -> Response:
-    sentence = "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
-    return _refusal(
-        "We do not know this order", sentence, "Check the code letter by letter.", 404
-    )
-
-
-def _refusal(
-    title: str,
-    sentence: str,
-    advice: str,
-    status: int,
-) -> Response:
-    page = render_template(
-        "storefront/error.html", title=title, sentence=sentence, advice=advice
-    )
-    return make_response(page, status)
