@@ -21,6 +21,7 @@ from core import ledger, onboarding, stores
 from core.audit import Actor
 from core.base import clock, money
 from core.base.text_input import one_line, row_id
+from core.orders import not_received
 
 CONFIRM_FROM_PESEWAS = 100_000
 """From GHS 1,000 on, funding is read back with the amount before it is booked."""
@@ -261,5 +262,6 @@ def _page(
         wallet=ledger.wallet_of(store.id),
         people=store_figures.people_of(store.id),
         statement=store_figures.wallet_lines(store.id),
+        not_received=not_received.rate(store.id),
         confirm_from_pesewas=CONFIRM_FROM_PESEWAS,
     )

@@ -22,5 +22,6 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     prices,
     repricing,
     selecting,
+    telling,
     wallet,
 )

@@ -15,8 +15,12 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history
 from agent_portal.pressing import REFUSED, order_of
 from core import availability, orders
-from core.orders import Order
+from core.orders import Order, not_received, telling
 from core.orders.held_up import Held
+
+ANSWERS = [("", "In my own words")] + [
+    (how, words.capitalize()) for how, words in not_received.ANSWERS.items()
+]
 
 
 @bp.get("/orders/<code>")
@@ -26,7 +30,7 @@ def show_order(code: str) -> ResponseReturnValue:
     """
     order = order_of(code)
     orders.watch(order)
-    kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice)")
+    kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice|answer)")
     return render_template(
         "portal/order.html", kept=kept, **_as_refused(order), **_live(order)
     )
@@ -88,6 +92,10 @@ def _live(order: Order) -> dict[str, object]:
         "moments": history.of(order),
         "new_cost_pesewas": new_cost,
         "every_s": orders.next_poll_s(order),
+        "may_say_not_found": telling.is_told(order) and not telling.is_not_found(order),
+        "report": not_received.last_of(order) if order.missing_since else None,
+        "answers": ANSWERS,
+        "balances": not_received.BALANCES,
         "how": orders.giving_back.HOW,
         "nothing": orders.giving_back.NOTHING,
         "status_url": f"{status}?{urlencode(drawn_from(order))}",

@@ -12,6 +12,7 @@ from flask import abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, standing
+from agent_portal.auth import may
 from core import orders
 from core.base import clock, config, text_input
 from core.base.text_input import row_id
@@ -19,12 +20,18 @@ from core.orders import Order
 
 TABS = {
     "new": "New",
+    "paid": "Says paid",
     "processing": "Processing",
     "late": "Late",
     "failed": "Failed",
+    "missing": "Not received",
     "back": "Give back",
     "done": "Done",
 }
+SHOWN_WHEN_FULL = ("paid", "missing")
+"""Tabs that stay away while nothing stands in them."""
+OF_NEW = ("new", "paid")
+"""Tabs of orders that may be processed."""
 NEWS_EVERY_S = 10
 
 
@@ -62,6 +69,8 @@ def queue() -> ResponseReturnValue:
         "portal/orders.html",
         tab="" if search else tab,
         tabs=TABS,
+        shown_when_full=SHOWN_WHEN_FULL,
+        choose=(search or tab in OF_NEW) and may("cashier"),
         tab_of=orders.tab_of,
         counts=standing.counts(),
         search=search,

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, standing
 from agent_portal.auth import access_no, actor, may, needs
-from agent_portal.orders import TABS
+from agent_portal.orders import SHOWN_WHEN_FULL, TABS
 from core import availability, orders
 from core.audit import Actor
 from core.base import config, money, phones
@@ -103,6 +103,7 @@ def _row(order: Order, refusal: orders.OrderRefused | None = None) -> str:
         words=orders.agent_words,
         counts=standing.counts(),
         tabs=TABS,
+        shown_when_full=SHOWN_WHEN_FULL,
         tab="" if "found" in request.args else "new",
         tab_of=orders.tab_of,
         choose=may("cashier"),

@@ -1,0 +1,126 @@
+"""The agent's side of what customers tell: told payments in a tab of their own, and answers to those
+whose data has not come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import tables_owner
+from flask import Flask
+from sqlalchemy import update
+from visitors import Visitor
+
+from core import orders
+from core.base import clock
+from core.orders import Order, not_received, telling
+
+
+@pytest.fixture
+def set_order() -> Callable[..., None]:
+    """Write fields of an order directly: what time would bring."""
+
+    def write(code: str, **values: Any) -> None:
+        tables_owner.execute(update(Order).where(Order.code == code).values(values))
+
+    return write
+
+
+def tell(in_store: Any, code: str, who: str = "055 123 4567") -> None:
+    payment = telling.Payment(clock.now(), who, "12345678901")
+    in_store("ama", lambda: telling.tell(code, payment))
+
+
+@pytest.fixture
+def missing(place: Any, in_store: Any, set_order: Any) -> str:
+    code = str(place(state="completed"))
+    set_order(code, completed_at=clock.now() - timedelta(hours=1))
+    in_store(
+        "ama", lambda: not_received.report(code, "none", "No message", "0501112222")
+    )
+    return code
+
+
+def test_told_payments_have_a_tab_that_comes_and_goes(
+    ama_agent: Visitor, place: Any, in_store: Any, order_of: Any
+) -> None:
+    told, silent = place(), place(number="0559998888")
+    assert "tab=paid" not in ama_agent.get("/orders").text
+    tell(in_store, told)
+    queue = ama_agent.get("/orders").text
+    assert "tab=paid" in queue and f"{order_of(told).pay_code}, says paid" in queue
+    paid = ama_agent.get("/orders?tab=paid").text
+    assert told in paid and silent not in paid
+    assert f'formaction="/orders/{told}/process"' in paid
+    page = ama_agent.get(f"/orders/{told}").text
+    assert "12345678901" in page and "That proves nothing" in page
+
+
+def test_a_payment_that_is_not_there_is_said_once(
+    ama_agent: Visitor, place: Any, in_store: Any, order_of: Any
+) -> None:
+    code = place()
+    tell(in_store, code)
+    assert "The payment is not there" in ama_agent.get(f"/orders/{code}").text
+    for _ in range(2):
+        assert ama_agent.post(f"/orders/{code}/not-found").status_code == 303
+    order = order_of(code)
+    assert telling.is_not_found(order) and order.state == "pending"
+    assert "The payment is not there" not in ama_agent.get(f"/orders/{code}").text
+    lines = in_store("ama", lambda: orders.timeline(order))
+    assert [line.kind for line in lines].count("not_found") == 1
+
+
+def test_nothing_is_looked_for_where_nothing_was_told(
+    ama_agent: Visitor, place: Any
+) -> None:
+    answer = ama_agent.post(f"/orders/{place()}/not-found")
+    assert "No payment is waiting" in ama_agent.refused(answer)
+
+
+def test_a_report_waits_for_its_answer(
+    ama_agent: Visitor, missing: str, order_of: Any
+) -> None:
+    assert missing in ama_agent.get("/orders?tab=missing").text
+    page = ama_agent.get(f"/orders/{missing}").text
+    assert "No message" in page and "The customer says it has not come" in page
+    empty = ama_agent.post(f"/orders/{missing}/answer", {"how": "", "words": " "})
+    assert "Choose an answer" in ama_agent.refused(empty)
+    form = {"how": "asked", "words": "More by 14:00"}
+    assert ama_agent.post(f"/orders/{missing}/answer", form).status_code == 303
+    assert order_of(missing).missing_since is None
+    assert missing not in ama_agent.get("/orders?tab=missing").text
+    page = ama_agent.get(f"/orders/{missing}").text
+    assert "the supplier has been asked. More by 14:00." in page
+
+
+def test_an_answer_is_given_once(
+    ama_agent: Visitor, missing: str, in_store: Any, order_of: Any
+) -> None:
+    for words in ("First", "Second"):
+        ama_agent.post(f"/orders/{missing}/answer", {"how": "", "words": words})
+    order = order_of(missing)
+    one = in_store("ama", lambda: not_received.last_of(order))
+    assert (one.answer, one.answer_words) == ("other", "First")
+
+
+def test_another_store_and_a_viewer_may_not(
+    kofi_agent: Visitor, logged_in: Callable[..., Visitor], missing: str, order_of: Any
+) -> None:
+    form = {"how": "came"}
+    assert kofi_agent.post(f"/orders/{missing}/answer", form).status_code == 404
+    viewer = logged_in("viewer@example.test", "portal", "ama")
+    assert viewer.post(f"/orders/{missing}/answer", form).status_code == 403
+    assert order_of(missing).missing_since is not None
+
+
+def test_told_for_a_day_is_late(
+    app: Flask, ama_agent: Visitor, place: Any, in_store: Any, set_order: Any
+) -> None:
+    code = place()
+    tell(in_store, code)
+    assert code not in ama_agent.get("/orders?tab=late").text
+    set_order(code, told_at=clock.now() - timedelta(hours=25))
+    assert code in ama_agent.get("/orders?tab=late").text
