@@ -16,6 +16,7 @@ from visitors import Visitor
 from core import orders
 from core.base import clock
 from core.orders import Order, not_received, telling
+from tests.support import axe
 
 
 @pytest.fixture
@@ -124,3 +125,32 @@ def test_told_for_a_day_is_late(
     assert code not in ama_agent.get("/orders?tab=late").text
     set_order(code, told_at=clock.now() - timedelta(hours=25))
     assert code in ama_agent.get("/orders?tab=late").text
+
+
+@pytest.mark.browser
+@pytest.mark.slow(seconds=3)
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_customers_tell_is_accessible_and_fits(
+    open_page: Callable[..., Any],
+    place: Any,
+    in_store: Any,
+    missing: str,
+    *,
+    dark: bool,
+) -> None:
+    code = place(number="0559998888")
+    tell(in_store, code, "Kwame Ofori-Attah of Kumasi Central")
+    for width, height in ((360, 740), (1280, 800)):
+        page = open_page(width=width, height=height, dark=dark)
+        for path in (
+            "/",
+            "/orders",
+            "/orders?tab=paid",
+            "/orders?tab=missing",
+            f"/orders/{code}",
+            f"/orders/{missing}",
+        ):
+            page.goto(path)
+            assert axe.faults(page) == [], path
+            seen = page.evaluate("document.documentElement.scrollWidth")
+            assert seen <= width, path
