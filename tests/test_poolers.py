@@ -50,7 +50,7 @@ def _settings_stay(config: Config) -> Iterator[None]:
 
 @pytest.fixture
 def pgbouncer(
-    postgres: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    postgres: dict[str, str],
 ) -> Iterator[Callable[..., int]]:
     """Start the real one before the tests' database; its port."""
     if PROGRAM is None:
@@ -61,7 +61,9 @@ def pgbouncer(
     with ExitStack() as stack:
 
         def start(mode: str, *lines: str) -> int:
-            folder, port = tmp_path_factory.mktemp("pgbouncer"), daemons.free_port()
+            # not in pytest's own folder, which each pytest that begins shuts to others
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            port = daemons.free_port()
             users = [urlsplit(postgres[name]) for name in ("app", "store")]
             (folder / "users").write_text(
                 "".join(f'"{one.username}" "{one.password}"\n' for one in users)
@@ -79,10 +81,7 @@ def pgbouncer(
                 if os.geteuid() == 0
                 else {}
             )
-            for path in (folder, *folder.parents):
-                if path == Path(tempfile.gettempdir()):
-                    break
-                path.chmod(0o755)
+            folder.chmod(0o755)
             command = [PROGRAM, str(folder / "ini")]  # it refuses to run as root
             process = daemons.launch(
                 command, folder / "log", None, signal.SIGTERM, nobody
