@@ -49,7 +49,7 @@ def show_order(code: str) -> Response:
     `/orders/K7QM2XR94T).`."""
     view: OrderView = g.view
     if view.order is None:
-        return _unknown()
+        return unknown_order()
     orders.watch(view.order)
     return _order_page(view, view.order)
 
@@ -85,8 +85,8 @@ def cancel_order(code: str) -> Response | BaseResponse:
     """Cancel a pending order, from the device that made it."""
     order = orders.by_code(code)
     if order is None:
-        return _unknown()
-    if not _ours(order):
+        return unknown_order()
+    if not is_ours(order):
         sentence = (
             f"Only the phone or computer that placed this order can cancel it here. {g.store.name}"
             " can cancel it too."
@@ -138,7 +138,7 @@ def track() -> Response | BaseResponse:
 
 
 def _order_page(view: OrderView, order: Order) -> Response:
-    if order.state == "pending" and _ours(order):
+    if order.state == "pending" and is_ours(order):
         device.bind_session(g.store.id)
     poll_s = orders.next_poll_s(order)
     can_buy = view.now.why_not(order.network, order.bundle_id) is None
@@ -176,7 +176,7 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
         "bundle": view.bundle,
         "events": [event for event in view.events if event.customer_text],
         "ahead": _ahead(view, order),
-        "ours": _ours(order),
+        "ours": is_ours(order),
         "poll_ms": round(poll_s * 1_000) if poll_s else None,
         "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}",
     }
@@ -201,11 +201,13 @@ def _shown(view: OrderView, order: Order) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
-def _ours(order: Order) -> bool:
+def is_ours(order: Order) -> bool:
+    """Whether this device made it, and so sees its whole number."""
     return order.code in device.codes(g.store.id)
 
 
-def _unknown() -> Response:
+def unknown_order() -> Response:
+    """The answer to a code that no order of this store has."""
     sentence = "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
     return _refusal(
         "We do not know this order", sentence, "Check the code letter by letter.", 404
