@@ -33,7 +33,11 @@ DOOR_OF_ROOM: dict[str, logins.Door] = {
     hosts.CONSOLE: "console",
 }
 FRONT_PAGE = "storefront.show_store"
-OF_ONE_ORDER = {"storefront.show_order": True, "storefront.order_status": False}
+OF_ONE_ORDER = {
+    "storefront.show_order": True,
+    "storefront.order_status": False,
+    "storefront.show_receipt": False,
+}
 """Pages of an order, and whether they show all of it."""
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."

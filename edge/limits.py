@@ -56,6 +56,7 @@ of one who guesses."""
 CODES = (
     (hosts.STORE, "GET", "/orders/<>"),
     (hosts.STORE, "GET", "/orders/<>/status"),
+    (hosts.STORE, "GET", "/orders/<>/receipt"),
     (hosts.STORE, "POST", "/orders/<>/cancel"),
     (hosts.STORE, "GET", "/track"),
 )

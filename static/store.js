@@ -101,6 +101,9 @@
       navigator.share({ text: share.dataset.text, url: location.href }).catch(function () {});
     };
   }
+  /* The receipt */
+  var print = $('print');
+  if (print) { print.hidden = false; print.onclick = function () { window.print(); }; }
   /* htmx does not ask: an engine too old for it, or a file that was lost, never ends or breaks. The whole page is loaded
      again instead, but not while nobody looks, there is no network, or somebody is about to cancel. */
   var every = news && +news.dataset.reload, asked = Date.now();

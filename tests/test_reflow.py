@@ -261,6 +261,8 @@ def test_every_page_of_a_store_and_every_log_in_fits(
             page.get_by_role("button", name=re.compile("^Yes")).click()
             page.wait_for_url(re.compile("/orders/[0-9A-Z]{10}$"))
             found += problems(page, "own order", larger=True)
+            page.goto(f"{page.url}/receipt")
+            found += problems(page, "receipt", larger=True)
             page.goto(review)
             found += problems(page, "placed", larger=True)
         context.close()

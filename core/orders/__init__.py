@@ -7,10 +7,10 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 `booking`), the supplier's money seen to come back (`returning`), who goes first when money is short
 (`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
 the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read
-(`reading`, `held_up`, `lately`) and find (`searching`). Callers say `orders.place`.
+(`reading`, `held_up`, `lately`, `receipts`) and find (`searching`). Callers say `orders.place`.
 """
 
-from core.orders import giving_back, held_up
+from core.orders import giving_back, held_up, receipts
 from core.orders.absence import absence_counts_at, forget_absence, note_absent
 from core.orders.advancing import (
     advance,
@@ -223,6 +223,7 @@ __all__ = [
     "read_code",
     "read_order_ref",
     "ready_to_buy",
+    "receipts",
     "release",
     "release_many",
     "renew_reference",

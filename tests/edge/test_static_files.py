@@ -35,6 +35,7 @@ BROTLI_MOST = {
     "app.css": 4_142,
     "portal.css": 2_026,
     "store.css": 1_820,
+    "receipt.css": 460,
     "console.css": 1_163,
     "makola.js": 517,
     "portal.js": 1_428,
