@@ -101,6 +101,11 @@
       navigator.share({ text: share.dataset.text, url: location.href }).catch(function () {});
     };
   }
+  /* Without a network the worker shows a page that says so. An hour may pass until it is asked
+     for anew: it holds nothing that could be old. */
+  if (news && navigator.serviceWorker) window.addEventListener('load', function () {
+    navigator.serviceWorker.register('/sw.js', { updateViaCache: 'all' }).catch(function () {});
+  });
   /* The receipt */
   var print = $('print');
   if (print) { print.hidden = false; print.onclick = function () { window.print(); }; }

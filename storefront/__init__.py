@@ -16,6 +16,7 @@ bp.record_once(theme.register)
 
 from storefront import (  # noqa: F401 - the views register themselves on bp
     checkout,
+    offline,
     pictures,
     receipt,
     review,

@@ -238,7 +238,7 @@ def test_every_page_of_a_store_and_every_log_in_fits(
     browser: Browser, port: int, visitor: Callable[[str], Visitor], busy: list[str]
 ) -> None:
     found = []
-    for host, paths in (("ama", ["/", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ",
+    for host, paths in (("ama", ["/", "/offline", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ",
     "/review/x"]),
                         ("portal", ["/login", "/nowhere"]), ("admin", ["/login",
                         "/nowhere"])):  # fmt: skip

@@ -185,6 +185,8 @@ def test_every_answer_names_what_it_is(
             "/manifest.webmanifest",
             "/preview.png",
             "/icon-192.png",
+            "/sw.js",
+            "/offline",
             "/healthz",
             f"/static/{css}",
         )

@@ -29,7 +29,10 @@ def test_htmx_is_the_published_file() -> None:
 
 
 OURS = sorted(
-    [*SOURCE.glob("*.css"), *static.INLINE.glob("*.css"), *SOURCE.glob("*.js")]
+    path
+    for folder in (SOURCE, static.INLINE)
+    for path in folder.iterdir()
+    if path.suffix in (".css", ".js")
 )
 BROTLI_MOST = {
     "app.css": 4_142,
@@ -41,6 +44,7 @@ BROTLI_MOST = {
     "portal.js": 1_428,
     "results.js": 75,
     "store.js": 1_665,
+    "sw.js": 430,
 }
 """Bytes of each file of ours as it goes out."""
 

@@ -71,3 +71,9 @@ def test_a_receipt_with_its_qr_code(store: Shop, bundle: Callable[[], int]) -> N
     assert weight <= ASIDE
     asked = LINKED.findall(text)
     assert len(asked) == 1 and "/static/store-" in asked[0], "which the order page has"
+
+
+def test_what_the_worker_brings(store: Shop) -> None:
+    """Once for each version, after an order's page: its script, and the page that it keeps."""
+    assert weigh(store, "/sw.js")[0] <= 1_400
+    assert weigh(store, "/offline")[0] <= ASIDE
