@@ -218,3 +218,31 @@ def test_a_receipt_needs_no_script(phone):  # noqa: F811
     expect(page.get_by_role("heading", name="Receipt")).to_be_visible()
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
     expect(page.get_by_role("link", name="Share")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_wide_screen_is_used(phone, scheme):  # noqa: F811
+    context = phone(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto("/")
+    tops = page.eval_on_selector_all(
+        ".net", "all => all.map(one => one.getBoundingClientRect().top)"
+    )
+    assert len(tops) == 3 and len(set(tops)) == 1, "networks side by side"
+    assert axe.faults(page) == []
+    buy(page)
+    timeline, code = (page.locator(name).bounding_box() for name in (".line", ".big"))
+    assert code["x"] > timeline["x"] + timeline["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert axe.faults(page) == []
+    page.evaluate("document.documentElement.style.fontSize = '32px'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def test_on_a_phone_everything_stands_under_each_other(phone):  # noqa: F811
+    page = phone(viewport={"width": 360, "height": 740}).new_page()
+    page.goto("/")
+    lefts = page.eval_on_selector_all(
+        ".net", "all => all.map(one => one.getBoundingClientRect().left)"
+    )
+    assert len(lefts) == 3 and len(set(lefts)) == 1
