@@ -75,5 +75,5 @@ def test_a_receipt_with_its_qr_code(store: Shop, bundle: Callable[[], int]) -> N
 
 def test_what_the_worker_brings(store: Shop) -> None:
     """Once for each version, after an order's page: its script, and the page that it keeps."""
-    assert weigh(store, "/sw.js")[0] <= 1_400
+    assert weigh(store, "/sw.js")[0] <= 600
     assert weigh(store, "/offline")[0] <= ASIDE
