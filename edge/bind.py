@@ -33,7 +33,13 @@ DOOR_OF_ROOM: dict[str, logins.Door] = {
     hosts.CONSOLE: "console",
 }
 FRONT_PAGE = "storefront.show_store"
-OF_ONE_ORDER = {"storefront.show_order": True, "storefront.order_status": False}
+OF_THE_SHELF = frozenset({FRONT_PAGE, "storefront.preview"})
+"""What shows the shelf."""
+OF_ONE_ORDER = {
+    "storefront.show_order": True,
+    "storefront.order_status": False,
+    "storefront.show_receipt": False,
+}
 """Pages of an order, and whether they show all of it."""
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
@@ -81,7 +87,7 @@ def _store_of(slug: str) -> stores.Store | None:
     """The store of this host. For what is asked most of all, everything the page shows comes with
     it: as `g.shop`, or as `g.view`."""
     endpoint = request.endpoint or ""
-    if request.method == "GET" and endpoint == FRONT_PAGE:
+    if request.method == "GET" and endpoint in OF_THE_SHELF:
         g.shop = shop.by_slug(slug)
         return g.shop.store if g.shop is not None else None
     if endpoint in OF_ONE_ORDER:

@@ -24,6 +24,8 @@ GZIP_LEVEL = 6
 BROTLI_LEVEL = 5
 """What one page costs at these levels is about 0.1 ms; Brotli's is an eighth smaller. Browsers name
 Brotli over TLS only."""
+KINDS = ("text/html", "text/javascript")
+"""The script is a store's service worker; all others are static files."""
 SMALLEST = 500
 
 
@@ -32,9 +34,9 @@ def install(app: Flask) -> None:
 
 
 def compress(response: Response) -> Response:
-    """Compress an HTML answer when the browser accepts it and it is long enough. Pages of the
+    """Compress a page or a script when the browser accepts it and it is long enough. Pages of the
     portal and the console that show words another site may have chosen stay as they are."""
-    if response.mimetype != "text/html" or response.is_streamed:
+    if response.mimetype not in KINDS or response.is_streamed:
         return response
     room = hosts.place().room
     if room not in (hosts.STORE, hosts.PORTAL, hosts.CONSOLE) or (

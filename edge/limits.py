@@ -61,6 +61,7 @@ codes they try few."""
 CODES = (
     (hosts.STORE, "GET", "/orders/<>"),
     (hosts.STORE, "GET", "/orders/<>/status"),
+    (hosts.STORE, "GET", "/orders/<>/receipt"),
     (hosts.STORE, "POST", "/orders/<>/cancel"),
     (hosts.STORE, "GET", "/orders/<>/paid"),
     (hosts.STORE, "GET", "/orders/<>/not-received"),

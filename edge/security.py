@@ -210,7 +210,7 @@ def add_headers(response: Response) -> Response:
         del headers["Content-Type"]
         headers.setdefault("Cache-Control", "no-store")
         return response
-    headers["Content-Security-Policy"] = policy(g.get("style_hashes", []))
+    headers["Content-Security-Policy"] = policy(g.get("style_hashes", []), room)
     for name, value in FIXED.items():
         headers[name] = value
     if request.is_secure or config.current().public_scheme == "https":
@@ -226,12 +226,13 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def policy(style_hashes: list[str]) -> str:
-    """The content security policy with these style hashes. No `unsafe-*`, no nonce: a page may be
-    cached."""
+def policy(style_hashes: list[str], room: str) -> str:
+    """The content security policy of a room with these style hashes. No `unsafe-*`, no nonce: a
+    page may be cached."""
+    workers = "'self'" if room == hosts.STORE else "'none'"
     style = " ".join(["'self'", *dict.fromkeys(style_hashes)])
     return (
         f"default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:;"
-        " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'"
+        f" connect-src 'self'; manifest-src 'self'; worker-src {workers}; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
     )

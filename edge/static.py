@@ -31,7 +31,8 @@ from edge.security import FIXED
 
 SOURCE = Path(__file__).resolve().parent.parent / "static"
 INLINE = SOURCE / "inline"
-"""Style sheets that stand in the pages themselves."""
+"""Style sheets that stand in the pages themselves, and the service worker, which has an address of
+its own (`storefront.offline`)."""
 PREFIX = "/static/"
 KEEP_S = 30 * 86_400
 """How long a file no start has asked for stays, for pages opened before a deploy."""
@@ -49,6 +50,7 @@ def install(app: Makola, config: Config) -> None:
     app.extensions["inline_css"] = {
         path.name: minified(path).decode() for path in INLINE.glob("*.css")
     }
+    app.extensions["service_worker_js"] = minified(INLINE / "sw.js").decode()
     app.wrap(lambda inner: Files(inner, folder))
 
 

@@ -104,6 +104,14 @@
       navigator.share({ text: share.dataset.text, url: location.href }).catch(function () {});
     };
   }
+  /* Without a network the worker shows a page that says so. An hour may pass until it is asked
+     for anew: it holds nothing that could be old. */
+  if (news && navigator.serviceWorker) window.addEventListener('load', function () {
+    navigator.serviceWorker.register('/sw.js', { updateViaCache: 'all' }).catch(function () {});
+  });
+  /* The receipt */
+  var print = $('print');
+  if (print) { print.hidden = false; print.onclick = function () { window.print(); }; }
   /* htmx does not ask: an engine too old for it, or a file that was lost, never ends or breaks. The whole page is loaded
      again instead, but not while nobody looks, there is no network, or somebody is about to cancel. */
   var every = news && +news.dataset.reload, asked = Date.now();

@@ -1,4 +1,5 @@
-"""What customers see at <store>.<domain>: the shelf, the review step, the order page and tracking.
+"""What customers see at <store>.<domain>: the shelf, the review step, the order page with its
+receipt, and tracking.
 
 Decides how a customer's request is read and shown. Leaves what may be sold, at what price and in
 which words an order explains itself to `core`; hosts, headers, limits and error pages to `edge`.
@@ -16,6 +17,9 @@ bp.record_once(theme.register)
 from storefront import (  # noqa: F401 - the views register themselves on bp
     checkout,
     finding,
+    offline,
+    pictures,
+    receipt,
     review,
     telling,
     tracking,

@@ -70,14 +70,14 @@ def valid(colour: str | None) -> str:
 
 
 @lru_cache(maxsize=512)
-def stylesheet(colour: str | None) -> str:
+def stylesheet(colour: str | None, name: str = "store.css") -> str:
     """The whole stylesheet of a store page, with the store's colour as its custom
     properties."""
     own = valid(colour)
     light = readable(own, PAPER)
     dark = readable(own, INK)
     properties = f":root{{--c:{own};--on:{text_on(own)};--l:{light};--d:{dark}}}"
-    sheet: str = current_app.extensions["inline_css"]["store.css"]
+    sheet: str = current_app.extensions["inline_css"][name]
     return properties + sheet
 
 

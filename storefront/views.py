@@ -1,5 +1,5 @@
-"""The shop itself: bundles by network, closed and paused said before anyone orders, and the small
-files about it.
+"""The shop itself: bundles by network, closed and paused said before anyone orders, and what
+strangers' programs read of it.
 
 `GET /` is the same bytes for everyone: no cookie, no token. What is on the shelf is decided by
 `core.catalog`.
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from flask import (
     Response,
     g,
-    jsonify,
     make_response,
     redirect,
     render_template,
@@ -26,7 +25,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import availability, catalog, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
-from storefront import bp, theme
+from storefront import bp, pictures
 from storefront.forms import OrderForm
 
 ESTIMATE = (
@@ -73,27 +72,11 @@ def robots() -> Response:
     )
 
 
-@bp.get("/manifest.webmanifest")
-def manifest() -> Response:
-    """What a phone needs to put the store on its home screen."""
-    colour = theme.valid(g.store.colour)
-    response = jsonify(
-        name=g.store.name,
-        short_name=g.store.name[:12],
-        start_url="/",
-        display="standalone",
-        theme_color=colour,
-        background_color=theme.PAPER,
-        icons=[
-            {
-                "src": theme.favicon(g.store.name, colour),
-                "sizes": "any",
-                "type": "image/svg+xml",
-            }
-        ],
-    )
-    response.mimetype = "application/manifest+json"
-    return response
+@bp.get("/preview.png")
+def preview() -> Response:
+    """The picture that chat programs show beside a link to the shop."""
+    open_groups = _open(shelf_groups(*_what_is_sold()))
+    return pictures.preview(g.store, _cheapest(open_groups))
 
 
 def store_page(
@@ -104,7 +87,7 @@ def store_page(
     orders.look()
     now, shelf = _what_is_sold()
     groups = shelf_groups(now, shelf)
-    open_groups = [group for group in groups if group.lines and not group.stop]
+    open_groups = _open(groups)
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
     chosen_id = _chosen_id(form)
     if can_order and not errors and _has_chosen_what_is_gone(form, open_groups):
@@ -122,9 +105,14 @@ def store_page(
         look_again_at="" if request.method == "GET" else "/",
         working=_working(open_groups),
         from_prices=_from_prices(open_groups),
+        preview_address=pictures.preview_address(g.store, _cheapest(open_groups)),
         estimate=ESTIMATE,
     )
     return _as_response(page, status)
+
+
+def _open(groups: list[Group]) -> list[Group]:
+    return [group for group in groups if group.lines and not group.stop]
 
 
 def _chosen_id(form: OrderForm) -> int | None:
@@ -215,14 +203,17 @@ def _working(open_groups: list[Group]) -> str:
 
 def _from_prices(open_groups: list[Group]) -> str:
     """One line for link previews: the cheapest bundle of each network."""
-    cheapest = [
-        (group.name, min(group.lines, key=lambda line: line.price_pesewas))
-        for group in open_groups
-        if group.lines
-    ]
+    cheapest = _cheapest(open_groups)
     if not cheapest:
         return "Data bundles for MTN, Telecel and AT."
     return " · ".join(
         f"{name} {line.size_text} GH₵ {money.format_ghs(line.price_pesewas)}"
         for name, line in cheapest
     )
+
+
+def _cheapest(open_groups: list[Group]) -> list[tuple[str, catalog.ShelfLine]]:
+    return [
+        (group.name, min(group.lines, key=lambda line: line.price_pesewas))
+        for group in open_groups
+    ]

@@ -238,7 +238,7 @@ def test_every_page_of_a_store_and_every_log_in_fits(
     browser: Browser, port: int, visitor: Callable[[str], Visitor], busy: list[str]
 ) -> None:
     found = []
-    for host, paths in (("ama", ["/", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ",
+    for host, paths in (("ama", ["/", "/offline", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ",
     "/review/x"]),
                         ("portal", ["/login", "/nowhere"]), ("admin", ["/login",
                         "/nowhere"])):  # fmt: skip
@@ -261,6 +261,8 @@ def test_every_page_of_a_store_and_every_log_in_fits(
             page.get_by_role("button", name=re.compile("^Yes")).click()
             page.wait_for_url(re.compile("/orders/[0-9A-Z]{10}$"))
             found += problems(page, "own order", larger=True)
+            page.goto(f"{page.url}/receipt")
+            found += problems(page, "receipt", larger=True)
             page.goto(review)
             found += problems(page, "placed", larger=True)
         context.close()

@@ -183,6 +183,10 @@ def test_every_answer_names_what_it_is(
             "/no-page",
             "/robots.txt",
             "/manifest.webmanifest",
+            "/preview.png",
+            "/icon-192.png",
+            "/sw.js",
+            "/offline",
             "/healthz",
             f"/static/{css}",
         )
@@ -205,7 +209,7 @@ def test_every_answer_names_what_it_is(
         answer.close()
 
 
-TYPES = {"application/json", "application/manifest+json"}
+TYPES = {"application/json", "application/manifest+json", "image/png"}
 
 
 @pytest.mark.parametrize(

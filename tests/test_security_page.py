@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from edge import security
+from edge import hosts, security
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -242,7 +242,7 @@ def test_every_header_is_listed(app: Flask, ama_agent: Visitor, owner: Visitor) 
         assert re.search(rf"(?m)^\| `{name}` \|.*\| `{re.escape(value)}` \|$", TEXT), (
             name
         )
-    assert f"`{security.policy([])}`" in section("Headers")
+    assert f"`{security.policy([], hosts.STORE)}`" in section("Headers")
     client, css = app.test_client(), app.extensions["static_names"]["app.css"]
     paths = (
         "/",

@@ -9,10 +9,10 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
 (`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
 (`unanswered`), the queue's tabs (`tabs`), what pages read
-(`reading`, `held_up`, `lately`) and find (`searching`). Callers say `orders.place`.
+(`reading`, `held_up`, `lately`, `receipts`) and find (`searching`). Callers say `orders.place`.
 """
 
-from core.orders import giving_back, held_up, not_received, pay_codes, telling
+from core.orders import giving_back, held_up, not_received, pay_codes, receipts, telling
 from core.orders.absence import absence_counts_at, forget_absence, note_absent
 from core.orders.advancing import (
     advance,
@@ -230,6 +230,7 @@ __all__ = [
     "read_code",
     "read_order_ref",
     "ready_to_buy",
+    "receipts",
     "release",
     "release_many",
     "renew_reference",

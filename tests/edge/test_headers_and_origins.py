@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from edge import origins
+from edge import hosts, origins
 from edge.security import inline_style, policy
 
 ALWAYS = {
@@ -70,13 +70,15 @@ def test_every_answer_carries_the_headers(app: Flask) -> None:
 
 def test_the_policy_is_the_written_one() -> None:
     assert (
-        policy([])
+        policy([], hosts.STORE)
         == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'"
+        " connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
     )
+    for room in (hosts.PORTAL, hosts.CONSOLE, hosts.BARE, hosts.NOWHERE):
+        assert "worker-src 'none'" in policy([], room)
     assert "style-src 'self' 'sha256-a' 'sha256-b';" in policy(
-        ["'sha256-a'", "'sha256-b'", "'sha256-a'"]
+        ["'sha256-a'", "'sha256-b'", "'sha256-a'"], hosts.STORE
     )
 
 

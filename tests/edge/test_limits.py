@@ -122,6 +122,8 @@ WAYS = [  # to try a code
     ("HEAD", "/orders/{}"),
     ("GET", "/orders/{}/status"),
     ("HEAD", "/orders/{}/status?v=1"),
+    ("GET", "/orders/{}/receipt"),
+    ("HEAD", "/orders/{}/receipt"),
     ("GET", "/track?code={}"),
     ("HEAD", "/track?code={}&x=y"),
     ("POST", "/orders/{}/cancel"),

@@ -29,17 +29,22 @@ def test_htmx_is_the_published_file() -> None:
 
 
 OURS = sorted(
-    [*SOURCE.glob("*.css"), *static.INLINE.glob("*.css"), *SOURCE.glob("*.js")]
+    path
+    for folder in (SOURCE, static.INLINE)
+    for path in folder.iterdir()
+    if path.suffix in (".css", ".js")
 )
 BROTLI_MOST = {
     "app.css": 4_142,
     "portal.css": 2_026,
     "store.css": 1_820,
+    "receipt.css": 460,
     "console.css": 1_163,
     "makola.js": 517,
     "portal.js": 1_428,
     "results.js": 75,
     "store.js": 1_665,
+    "sw.js": 430,
 }
 """Bytes of each file of ours as it goes out."""
 

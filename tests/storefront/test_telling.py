@@ -424,6 +424,7 @@ def test_a_day_without_an_answer_makes_a_case_of_the_owner_once(
     store: Shop,
     bundle: Callable[..., int],
     row: Callable[..., Order],
+    in_store: Callable[..., Any],
     kind: str,
 ) -> None:
     if kind == "not_received":
@@ -439,7 +440,10 @@ def test_a_day_without_an_answer_makes_a_case_of_the_owner_once(
             orders.ask_owner()
             assert len(cases.open_of_kind(kind)) == open_cases
             db.session.remove()
-    assert row(code).owner_asked_at is not None
+    order = row(code)
+    assert order.owner_asked_at is not None
+    lines = in_store("ama", lambda: orders.timeline(order))
+    assert [line.kind for line in lines].count("owner_asked") == 1
     assert "Makola was asked" in store.get(f"/orders/{code}").text
 
 

@@ -15,6 +15,8 @@ PAGE, FIRST_LOAD, PURCHASE = 6_000, 9_000, 27_000
 """A store's page with its style; everything that it makes a browser load; a purchase from the first
 look to the order's page, with ten questions of it that find nothing new."""
 POLL = 200
+ASIDE = 3_000
+"""A page that only who wants it asks for, with all that stands in it."""
 
 
 def weigh(shop: Shop, path: str) -> tuple[int, str]:
@@ -60,3 +62,18 @@ def test_a_whole_purchase(store: Shop, bundle: Callable[[], int]) -> None:
     text = load(store, order, loaded)
     assert "manifest" in text and any("htmx" in path for path in loaded)
     assert sum(loaded.values()) + 10 * POLL <= PURCHASE, loaded
+
+
+def test_a_receipt_with_its_qr_code(store: Shop, bundle: Callable[[], int]) -> None:
+    receipt = f"/orders/{store.order(bundle())}/receipt"
+    weight, text = weigh(store, receipt)
+    assert "<svg" in text and "<style" in text, "both come with it"
+    assert weight <= ASIDE
+    asked = LINKED.findall(text)
+    assert len(asked) == 1 and "/static/store-" in asked[0], "which the order page has"
+
+
+def test_what_the_worker_brings(store: Shop) -> None:
+    """Once for each version, after an order's page: its script, and the page that it keeps."""
+    assert weigh(store, "/sw.js")[0] <= 600
+    assert weigh(store, "/offline")[0] <= ASIDE

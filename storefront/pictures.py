@@ -1,0 +1,150 @@
+"""The pictures of a store, and the manifest that names its icons: made by us, the same for
+everybody.
+
+Decides what they show, and that each is drawn once a content and process. How it is drawn is in
+`drawing`, which is imported by the first picture, so that a process that draws none stays light.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Sequence
+
+from cachetools import LRUCache, cached
+from flask import Response, g, jsonify, request
+
+from core.base import config, money
+from core.catalog import ShelfLine
+from core.stores import Store
+from storefront import bp, theme
+
+PREVIEW_KEPT_S = 3_600
+ICON_KEPT_S = 86_400
+MOST_BYTES = 2 * 1024 * 1024
+"""Of the pictures of one process, some three hundred stores; the least lately shown goes first."""
+SIDES = (192, 512)
+Cheapest = Sequence[tuple[str, ShelfLine]]
+"""The name of each network that sells, with its cheapest bundle."""
+
+_drawn: LRUCache[tuple[object, ...], bytes] = LRUCache(MOST_BYTES, getsizeof=len)
+_in_turn = threading.Condition()
+
+
+@bp.get("/icon-192.png", defaults={"side": 192})
+@bp.get("/icon-512.png", defaults={"side": 512})
+@bp.get("/icon-maskable.png", defaults={"side": 512, "is_whole": True})
+def icon(side: int, is_whole: bool = False) -> Response:
+    """The store's tile, for a phone's home screen; whole, for phones that cut a shape of their
+    own."""
+    store: Store = g.store
+    picture = _icon(
+        store.name,
+        _host(store),
+        theme.valid(store.colour),
+        side,
+        is_whole,
+    )
+    return _answer(picture, ICON_KEPT_S)
+
+
+@bp.get("/manifest.webmanifest")
+def manifest() -> Response:
+    """What a phone needs to put the store on its home screen."""
+    store: Store = g.store
+    colour = theme.valid(store.colour)
+    mark = _mark(store.name, colour)
+    icons = [
+        {
+            "src": f"/icon-{side}.png?v={mark}",
+            "sizes": f"{side}x{side}",
+            "type": "image/png",
+        }
+        for side in SIDES
+    ]
+    whole = {
+        "src": f"/icon-maskable.png?v={mark}",
+        "sizes": "512x512",
+        "type": "image/png",
+        "purpose": "maskable",
+    }
+    response = jsonify(
+        name=store.name,
+        short_name=store.name[:12],
+        start_url="/",
+        display="standalone",
+        theme_color=colour,
+        background_color=theme.PAPER,
+        icons=[*icons, whole],
+    )
+    response.mimetype = "application/manifest+json"
+    return response
+
+
+def preview_address(store: Store, cheapest: Cheapest) -> str:
+    """Of the picture for previews of links, as strangers' programs need it. It changes with what
+    the picture shows, since they keep a picture by its address."""
+    mark = _mark(store.name, theme.valid(store.colour), *_lines(cheapest))
+    return f"{config.current().address(store.slug)}/preview.png?v={mark}"
+
+
+def preview(store: Store, cheapest: Cheapest) -> Response:
+    """That picture as it is now, whatever its address says."""
+    picture = _preview(
+        store.name,
+        _host(store),
+        theme.valid(store.colour),
+        _lines(cheapest),
+    )
+    return _answer(picture, PREVIEW_KEPT_S)
+
+
+@cached(_drawn, condition=_in_turn)
+def _preview(
+    name: str,
+    host: str,
+    colour: str,
+    lines: tuple[str, ...],
+) -> bytes:
+    from storefront import drawing
+
+    return drawing.preview(name, host, colour, lines)
+
+
+@cached(_drawn, condition=_in_turn)
+def _icon(
+    name: str,
+    host: str,
+    colour: str,
+    side: int,
+    is_whole: bool,
+) -> bytes:
+    from storefront import drawing
+
+    letter = drawing.initial(name, host)
+    return drawing.icon(letter, colour, side, is_whole=is_whole)
+
+
+def _lines(cheapest: Cheapest) -> tuple[str, ...]:
+    """GHS, since the typeface has no sign for the cedi."""
+    return tuple(
+        f"{name} from GHS {money.format_ghs(line.price_pesewas)}"
+        for name, line in cheapest
+    )
+
+
+def _host(store: Store) -> str:
+    return config.current().address(store.slug).partition("://")[2]
+
+
+def _mark(*shown: str) -> str:
+    return f"{zlib.crc32('|'.join(shown).encode()):08x}"
+
+
+def _answer(picture: bytes, kept_s: int) -> Response:
+    response = Response(picture, mimetype="image/png")
+    response.cache_control.public = True
+    response.cache_control.max_age = kept_s
+    response.add_etag()
+    response.make_conditional(request)
+    return response
