@@ -261,7 +261,7 @@ def test_sending_reads_as_checking_only_after_two_minutes_or_an_unclear_answer(
         "Sending to the supplier.",
     )
     next_check_at = clock.now() + timedelta(minutes=5)
-    at = f"{next_check_at.astimezone(clock.ACCRA):%H:%M}"
+    at = clock.shown(next_check_at)  # with its day when that is tomorrow
     for values in (
         {"submitted_at": clock.now() - timedelta(seconds=121)},
         {"submitted_at": clock.now(), "unknown_since": clock.now()},
