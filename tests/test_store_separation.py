@@ -31,6 +31,7 @@ STORE_TABLES = (
     "outbox",
     "postings",
     "store_bundles",
+    "store_records",
 )
 
 

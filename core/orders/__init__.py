@@ -6,11 +6,12 @@ forgetting customers' numbers (`forgetting`), the claim before a purchase (`clai
 that it was never made (`absence`) and what follows (`resending`), every later move (`advancing`,
 `booking`), the supplier's money seen to come back (`returning`), who goes first when money is short
 (`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
-the timeline, the customer's own money (`giving_back`), the queue's tabs (`tabs`), what pages read
-(`reading`, `held_up`, `lately`) and find (`searching`). Callers say `orders.place`.
+the timeline, when an order should be there (`estimates`), the customer's own money (`giving_back`),
+the queue's tabs (`tabs`), what pages read (`reading`, `held_up`) and find (`searching`). Callers
+say `orders.place`.
 """
 
-from core.orders import giving_back, held_up
+from core.orders import estimates, giving_back, held_up
 from core.orders.absence import absence_counts_at, forget_absence, note_absent
 from core.orders.advancing import (
     advance,
@@ -181,6 +182,7 @@ __all__ = [
     "draft_of",
     "drafted",
     "due_turns",
+    "estimates",
     "expire_pending",
     "find_any",
     "forget_absence",

@@ -176,6 +176,8 @@ class Order(Model, StoreScoped):
     """Why the last press could not be carried out, until the next one."""
     confirmed_at: Mapped[datetime | None]
     """When somebody of the store said, by pressing Process, that the payment is there."""
+    estimate_minutes: Mapped[int | None]
+    """The estimate of its network when it was first *queued*, if there was one: see `estimates`."""
     given_back_at: Mapped[datetime | None]
     """When the agent said that the customer has the price back, or that nothing is owed; by whom,
     and how."""
