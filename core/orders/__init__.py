@@ -40,7 +40,6 @@ from core.orders.crowding import Caller
 from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
-from core.orders.lately import LATELY, lately_delivered, usual_minutes, usual_of
 from core.orders.model import Order, OrderEvent
 from core.orders.placing import Placed, Review, check, place
 from core.orders.pressing import (
@@ -122,7 +121,6 @@ __all__ = [
     "AGENT_ICONS",
     "AGENT_LABELS",
     "FINAL",
-    "LATELY",
     "LONGEST_PASTED",
     "LOOKS",
     "STATES",
@@ -194,7 +192,6 @@ __all__ = [
     "going_pesewas",
     "has_twin",
     "held_up",
-    "lately_delivered",
     "let_go",
     "let_older_go_first",
     "lock_for_money_back",
@@ -237,8 +234,6 @@ __all__ = [
     "timeline",
     "undo",
     "undo_many",
-    "usual_minutes",
-    "usual_of",
     "wait",
     "wait_for_turn",
     "waiting_for_float",
