@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlencode
 
 from flask import g, render_template, request, session, url_for
@@ -96,7 +97,15 @@ def _live(order: Order) -> dict[str, object]:
         "report": not_received.last_of(order) if order.missing_since else None,
         "answers": ANSWERS,
         "balances": not_received.BALANCES,
+        "usual_by": _usual_by(order),
         "how": orders.giving_back.HOW,
         "nothing": orders.giving_back.NOTHING,
         "status_url": f"{status}?{urlencode(drawn_from(order))}",
     }
+
+
+def _usual_by(order: Order) -> datetime | None:
+    """When its customer expects it by the estimate it was given, while it is under way."""
+    if order.state not in orders.WORK or order.estimate_minutes is None:
+        return None
+    return orders.estimates.due_at(order)

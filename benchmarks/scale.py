@@ -163,7 +163,9 @@ def _fill(superuser: psycopg.Connection[Any], code: str, many: int, shops: int) 
             ("created_at", "queued_at", "submitted_at", "processing_at"), moment
         ),
         **dict.fromkeys(("completed_at", "final_at"), later),
-        **dict.fromkeys(("pending_since", "placed_device", "placed_address"), "NULL"),
+        **dict.fromkeys(
+            ("pay_code", "pending_since", "placed_device", "placed_address"), "NULL"
+        ),
         "supplier_ref": "'SR' || n",
     }
     columns = [

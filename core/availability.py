@@ -19,11 +19,12 @@ from sqlalchemy import CheckConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import catalog
+from core import catalog, delivery_times
 from core.base import clock, config
 from core.base.db import Model, db
 from core.base.phones import NETWORKS
 from core.catalog import Pause
+from core.delivery_times import Estimate
 
 LINK = {
     "balance_break": "Sending is stopped while something is settled with the supplier",
@@ -86,6 +87,7 @@ class Now:
     networks: dict[str, Pause] = field(default_factory=dict)
     short: dict[int, datetime] = field(default_factory=dict)
     unsure_since: datetime | None = None
+    estimates: dict[str, Estimate] = field(default_factory=dict)
 
     @property
     def everything(self) -> Stop | None:
@@ -109,9 +111,21 @@ class Now:
         """Why an order that is there already cannot be sent now. Paused sales let it go on."""
         return self.link or replace(self, sales=None).why_not(network, bundle_id)
 
-    def may_promise(self, network: str) -> bool:
-        """Whether a page may say how long a delivery on this network usually takes."""
-        return self.unsure_since is None and self.holds_up(network) is None
+    def may_promise(self, network: str, bundle_id: int | None = None) -> bool:
+        """Whether it may be said how long a delivery usually takes."""
+        return self.unsure_since is None and self.holds_up(network, bundle_id) is None
+
+    def estimate(self, network: str, bundle_id: int | None = None) -> Estimate | None:
+        """How long a delivery usually takes, as a page may say it; None to say nothing."""
+        found = self.to_keep(network, bundle_id)
+        return found if found is not None and found.is_trusted else None
+
+    def to_keep(self, network: str, bundle_id: int | None = None) -> Estimate | None:
+        """The estimate that an order is given which is processed now. Also one that pages do not
+        say, since it was wrong too often: by it is seen that it is right again."""
+        if not self.may_promise(network, bundle_id):
+            return None
+        return self.estimates.get(network)
 
 
 @dataclass(frozen=True)
@@ -147,8 +161,9 @@ def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
 
 ASK = (
     "SELECT b.renewed_at, b.stopped, b.stopped_since, b.short, (SELECT jsonb_object_agg(key, value)"
-    " FROM settings WHERE starts_with(key, 'paused.')) AS pauses FROM (VALUES (1)) one (id) LEFT"
-    " JOIN buying b USING (id)"
+    " FROM settings WHERE starts_with(key, 'paused.')) AS pauses, (SELECT jsonb_agg(to_jsonb(e))"
+    " FROM delivery_estimates e) AS estimates FROM (VALUES (1)) one (id) LEFT JOIN buying b USING"
+    " (id)"
 )
 """One row, which `of_row` reads."""
 _ASK = text(ASK)
@@ -184,4 +199,5 @@ def of_row(row: Any) -> Now:
         pauses,
         short,
         row.renewed_at if unsure else None,
+        delivery_times.estimates_of(row.estimates),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, bindparam, func, select
 
 from core import availability, catalog, orders, shop, stores
-from core.base import clock, round_trip
+from core.base import round_trip
 from core.base.round_trip import Ask
 from core.catalog import Bundle, StoreBundle
 from core.orders import Order, OrderEvent
@@ -34,18 +34,15 @@ class OrderView:
     events: Sequence[OrderEvent] = ()
     is_sold: bool = False
     """Whether the store has its bundle on the shelf now."""
-    lately: Sequence[Any] = ()
-    """Rows of `orders.lately_delivered`."""
 
 
 def by_code(slug: str, text: str, *, is_whole: bool) -> OrderView | None:
     """The order at this shop whose code stands in `text`; None where there is no such shop. With
-    `is_whole` the timeline, the shelf and the last deliveries too."""
+    `is_whole` the timeline and the shelf too."""
     codes = orders.codes_in(text)
-    since = clock.now() - orders.LATELY
 
     def read(store_id: int) -> OrderView | None:
-        values = {"store_id": store_id, "codes": codes, "since": since}
+        values = {"store_id": store_id, "codes": codes}
         asks = _whole() if is_whole else _asks()
         stores_row, *found = round_trip.read(
             store_id, [ask.given(**values) for ask in asks]
@@ -65,7 +62,6 @@ def _view(
     bundles: Sequence[Any],
     events: Sequence[Any] = (),
     sold: Sequence[Any] = (),
-    lately: Sequence[Any] = (),
 ) -> OrderView:
     """By the rows of each statement; a pasted text may have named several orders."""
     store, now = shop.store_of(row), availability.of_row(row)
@@ -85,7 +81,6 @@ def _view(
             if one.order_id == order.id
         ],
         any(one.id == order.bundle_id for one in sold),
-        lately,
     )
 
 
@@ -102,7 +97,7 @@ def _asks() -> list[Ask]:
 
 @cache
 def _whole() -> list[Ask]:
-    """As `_asks`; then the lines of the timeline, what of the shelf, and the last deliveries."""
+    """As `_asks`; then the lines of the timeline, and what of the shelf."""
     events = (
         select(*OrderEvent.__table__.c)
         .where(
@@ -115,12 +110,7 @@ def _whole() -> list[Ask]:
         StoreBundle.store_id == _store_id(),
         Bundle.id.in_(_orders_of(Order.bundle_id)),
     )
-    network = _orders_of(Order.network).limit(1).scalar_subquery()
-    lately = orders.lately_delivered(
-        network, bindparam("since", type_=Order.created_at.type)
-    )
-    lately = lately.where(Order.store_id == _store_id())
-    return [*_asks(), *map(round_trip.ask, (events, sold, lately))]
+    return [*_asks(), *map(round_trip.ask, (events, sold))]
 
 
 def _store_id() -> ColumnElement[int]:

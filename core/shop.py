@@ -1,7 +1,8 @@
-"""What a shop's front page shows, in one statement: who trades there, what can be bought now, and
-the shelf.
+"""What a shop's front page shows, in one statement: who trades there, what can be bought now, the
+shelf, and what the shop has delivered.
 
-The rules are `availability`'s and `catalog`'s; only the asking is put together here.
+The rules are `availability`'s, `catalog`'s and `delivery_times`'; only the asking is put together
+here.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, column, select, text
 
-from core import availability, catalog, stores
+from core import availability, catalog, delivery_times, stores
 from core.base import round_trip
 from core.base.db import STORE, db
+from core.delivery_times import Record
 from core.stores import Store
 
-_OF_NOW = ("renewed_at", "stopped", "stopped_since", "short", "pauses")
+_OF_NOW = ("renewed_at", "stopped", "stopped_since", "short", "pauses", "estimates")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Shop:
     store: Store
     now: availability.Now
     shelf: list[catalog.ShelfLine]
+    record: Record | None
 
 
 def by_slug(slug: str) -> Shop | None:
@@ -39,7 +42,10 @@ def by_slug(slug: str) -> Shop | None:
         if row is None or row.slug != slug:
             return None
         return Shop(
-            store_of(row), availability.of_row(row), catalog.shelf_of_rows(row.shelf)
+            store_of(row),
+            availability.of_row(row),
+            catalog.shelf_of_rows(row.shelf),
+            delivery_times.record_of(row.record),
         )
 
     return stores.read_at(slug, read)
@@ -56,7 +62,8 @@ def _statement() -> str:
     PostgreSQL may keep its plan."""
     store_id: ColumnElement[int] = bindparam("store_id", type_=Store.id.type)
     shelf = catalog.sellable_as_json(store_id).label("shelf")
-    whole = store_and_now(store_id).add_columns(shelf)
+    record = delivery_times.record_as_json(store_id).label("record")
+    whole = store_and_now(store_id).add_columns(shelf, record)
     return str(whole.compile(dialect=db.engines[STORE].dialect))
 
 

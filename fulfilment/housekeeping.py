@@ -1,13 +1,15 @@
 """What the relay looks after besides ringing: a restored database, a clock that was set, orders
-whose day is over, rows past their keeping time."""
+whose day is over, how long deliveries take, rows past their keeping time."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import structlog
 
 from core import clock_changes, orders, pruning
 from core.accounts import guessing, logins
-from core.base import heartbeats
+from core.base import clock, config, heartbeats
 from core.base.preconditions import needs_across_stores
 
 log = structlog.get_logger("relay")
@@ -44,6 +46,19 @@ def expire() -> None:
     asked = orders.ask_owner()
     if asked:
         log.warning("stores left customers unanswered", orders=asked)
+
+
+def count_deliveries(counted_at: datetime | None) -> datetime:
+    """Count how long deliveries take, when that was last done `estimates_every_s` ago or never.
+    Returns when it was done."""
+    now = clock.now()
+    every = clock.delta(config.current().estimates_every_s)
+    # it may have been set back
+    if counted_at is not None and abs(now - counted_at) < every:
+        return counted_at
+    stores = orders.estimates.renew()
+    log.info("counted deliveries", stores=stores)
+    return now
 
 
 @needs_across_stores

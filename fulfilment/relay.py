@@ -4,7 +4,7 @@ safety net.
 Valkey only carries. A failed ring is swallowed and logged; the row is still there and is rung again
 when its short lease is over. Notices a restored database before it rings anything. Writes down what
 can be bought now, has the supplier asked whether it answers, and asks for what is timed (balance,
-catalogue, proof of the books), by rows of the same outbox.
+catalogue, proof of the books), by rows of the same outbox. Counts how long deliveries take.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     that is down."""
     settings = config.current()
     tidy_at = drafts_at = clock.now()
+    counted_at = None
     clocks = clock_changes.Watch()
     listener = Listener(app)
     looked_at = False
@@ -112,6 +113,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                     reconcile.renew(looked_at=looked_at, under_way=listener.under_way())
                 )
                 housekeeping.expire()
+                counted_at = housekeeping.count_deliveries(counted_at)
                 rung = round_once(app.extensions["redis"])
                 looked_at = _is_looked_at(app.extensions["redis"])
                 ask_timed()

@@ -26,7 +26,7 @@ from core.base import browsers, clock, money, phones
 from core.orders import Order
 from storefront import bp, device
 from storefront.forms import OrderForm, new_key
-from storefront.views import ESTIMATE, store_page
+from storefront.views import FOLLOW, store_page
 
 SLOW_DOWN = (
     "Very many orders are begun from your connection just now. Wait a minute and press Continue"
@@ -168,7 +168,7 @@ def review_page(
         mismatch_with_article=(
             _with_article(review.mismatch_network) if review.mismatch_network else ""
         ),
-        estimate=_estimate(line.network, review.now),
+        estimate=_estimate(line, review.now),
         earlier=earlier,
         earlier_is_ours=earlier is not None
         and earlier.code in device.codes(g.store.id),
@@ -229,14 +229,15 @@ def _kept_by_nobody(response: Response) -> Response:
     return response
 
 
-def _estimate(network: str, now: Now) -> str:
-    """An honest sentence: this store's own recent record when there is one, else what is true of
-    every order."""
-    usual = orders.usual_minutes(network, now)
+def _estimate(line: catalog.ShelfLine, now: Now) -> str:
+    """How long it usually takes, when that may be said; else what is true of every order."""
+    usual = now.estimate(line.network, line.bundle_id)
     if usual is None:
-        return ESTIMATE
-    name = phones.NETWORKS[network].name
-    return f"Lately {name} orders here took about {usual} min after payment; some take a few hours."
+        return FOLLOW
+    name = g.store.name
+    return (
+        f"Usually within {usual.within} once {name} has your payment. {usual.how_right}"
+    )
 
 
 def _with_article(network: str) -> str:

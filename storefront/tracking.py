@@ -196,12 +196,11 @@ def _report_from(order: Order) -> datetime | None:
 
 
 def _ahead(view: OrderView, order: Order) -> list[str]:
-    """The steps still to come; the last one with this store's own recent record, when it has
-    one."""
+    """The steps still to come; before the payment, with how long the last one usually takes."""
     steps = list(AHEAD.get(order.state, ()))
-    usual = orders.usual_of(view.lately, order.network, view.now) if steps else None
-    if usual is not None:
-        steps[-1] = f"Delivered: lately about {usual} min after payment"
+    usual = view.now.estimate(order.network, order.bundle_id)
+    if order.state == "pending" and usual is not None:
+        steps[-1] = f"Delivered, usually within {usual.within} of the confirmed payment"
     return steps
 
 
@@ -209,7 +208,7 @@ def _shown(view: OrderView, order: Order) -> str:
     """A short mark of what may change without a new version: the interval step and words that
     depend on age."""
     words = orders.customer_words(order, g.store, view.now, view.bundle)
-    may_promise = view.now.may_promise(order.network)
     may_report = orders.not_received.may_report(order)
-    text = f"{orders.next_poll_s(order)}|{words.label}|{words.sentence}|{may_promise}|{may_report}"
+    shown = (orders.next_poll_s(order), words, _ahead(view, order), may_report)
+    text = str(shown)
     return f"{zlib.crc32(text.encode()):08x}"

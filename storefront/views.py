@@ -25,13 +25,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import availability, catalog, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
+from core.delivery_times import Estimate, Record
 from storefront import bp, pictures
 from storefront.forms import OrderForm
 
-ESTIMATE = (
-    "Delivery takes from a few minutes to a few hours once the payment has arrived; "
-    "the order page always says where it is."
-)
+FOLLOW = "The order page always says where your data is."
 
 LOOK_AGAIN_S = 60
 """A shop that sells nothing just now is loaded again so often, so that it opens before the eyes of
@@ -50,6 +48,8 @@ class Group:
     lines: list[catalog.ShelfLine]
     sold_out: SoldOut | None
     stop: Stop | None
+    usual: Estimate | None
+    """How long its deliveries take; None when that is not known or unsure."""
 
 
 @bp.get("/")
@@ -75,7 +75,7 @@ def robots() -> Response:
 @bp.get("/preview.png")
 def preview() -> Response:
     """The picture that chat programs show beside a link to the shop."""
-    open_groups = _open(shelf_groups(*_what_is_sold()))
+    open_groups = _open(shelf_groups(*_what_is_shown()[:2]))
     return pictures.preview(g.store, _cheapest(open_groups))
 
 
@@ -85,7 +85,7 @@ def store_page(
     """The shop with what was typed. `errors` maps field names, or "" for the whole page, to
     sentences."""
     orders.look()
-    now, shelf = _what_is_sold()
+    now, shelf, record = _what_is_shown()
     groups = shelf_groups(now, shelf)
     open_groups = _open(groups)
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
@@ -106,7 +106,9 @@ def store_page(
         working=_working(open_groups),
         from_prices=_from_prices(open_groups),
         preview_address=pictures.preview_address(g.store, _cheapest(open_groups)),
-        estimate=ESTIMATE,
+        follow=FOLLOW,
+        record=record,
+        is_timed=record is not None or any(group.usual for group in groups),
     )
     return _as_response(page, status)
 
@@ -141,12 +143,13 @@ def _as_response(page: str, status: int) -> Response:
     return response
 
 
-def _what_is_sold() -> tuple[Now, list[catalog.ShelfLine]]:
-    """What can be bought now, and the shelf; of a front page they came with its store."""
+def _what_is_shown() -> tuple[Now, list[catalog.ShelfLine], Record | None]:
+    """What can be bought now, the shelf, the shop's record; of a front page they came with its
+    store. A form that comes back with an error goes without the record."""
     shown: shop.Shop | None = g.pop("shop", None)
     if shown is None:
-        return availability.now(), catalog.shelf()
-    return shown.now, shown.shelf
+        return availability.now(), catalog.shelf(), None
+    return shown.now, shown.shelf, shown.record
 
 
 def shelf_groups(now: Now, shelf: list[catalog.ShelfLine]) -> list[Group]:
@@ -175,6 +178,7 @@ def shelf_groups(now: Now, shelf: list[catalog.ShelfLine]) -> list[Group]:
                     lines,
                     sold_out.get(key),
                     stop,
+                    now.estimate(key),
                 )
             )
     return groups

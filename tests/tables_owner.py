@@ -3,6 +3,7 @@ the application may."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def execute(statement: str | Executable, **values: Any) -> None:
         connection.execute(
             text(statement) if isinstance(statement, str) else statement, values
         )
+
+
+def execute_many(statement: str, rows: Sequence[dict[str, Any]]) -> None:
+    """As `execute`, once for each of `rows`."""
+    with _engine().begin() as connection:
+        connection.execute(text(statement), rows)
 
 
 def read(statement: str) -> list[Any]:

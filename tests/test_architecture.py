@@ -45,7 +45,7 @@ PUBLIC = {
 GLOBAL_TABLES = {
     "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles",
     "supplier_offers", "sync_reports", "settings",
-    "buying",
+    "buying", "delivery_estimates",
     "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "audit_seals",
     "proofs", "pulses",
     "reset_links",

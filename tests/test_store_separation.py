@@ -32,6 +32,7 @@ STORE_TABLES = (
     "outbox",
     "postings",
     "store_bundles",
+    "store_records",
 )
 
 

@@ -303,6 +303,8 @@ class Config:
     queue_full: int = 200  # above this many jobs in RQ nothing is rung
     balance_every_s: int = 300  # the timed balance read
     catalogue_every_s: int = 3_600  # the timed catalogue sync
+    estimates_every_s: int = 300  # how long deliveries take is counted anew
+    no_estimate_s: int = 10_800  # an order without an estimate is overdue then
     # the timed proof of the books; twice this old, it is said to be overdue
     proof_every_s: int = 3_600
     # webhooks of one order that its timeline shows; the log keeps all

@@ -31,6 +31,7 @@ STORE = {
     "bundles": "SELECT",
     "buying": "SELECT",
     "cases": "SELECT",
+    "delivery_estimates": "SELECT",
     "entries": "SELECT",
     "known_devices": "",
     "login_attempts": "",
@@ -40,11 +41,11 @@ STORE = {
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
     "orders": (
-        "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by,"
-        " given_back_how, missing_since, not_found_at, owner_asked_at, pending_since,"
-        " placed_address, placed_device, queued_at, release_at, release_by, release_refused, state,"
-        " told_at, told_first_at, told_paid_at, told_payer, told_transaction, unknown_since,"
-        " version, wait_reason)"
+        "SELECT INSERT UPDATE(absent_since, confirmed_at, estimate_minutes, final_at,"
+        " given_back_at, given_back_by, given_back_how, missing_since, not_found_at,"
+        " owner_asked_at, pending_since, placed_address, placed_device, queued_at, release_at,"
+        " release_by, release_refused, state, told_at, told_first_at, told_paid_at, told_payer,"
+        " told_transaction, unknown_since, version, wait_reason)"
     ),
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "postings": "SELECT",
@@ -55,6 +56,7 @@ STORE = {
     "settings": "SELECT",
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
+    "store_records": "SELECT",
     "stores": (
         "SELECT(auto_process, closed_note, colour, created_at, id, momo_name, momo_number, name,"
         " slug, status, version, welcome, whatsapp) UPDATE(version)"
@@ -81,6 +83,7 @@ PLATFORM = {
     ),
     "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
+    "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
     "login_attempts": "",
@@ -91,13 +94,13 @@ PLATFORM = {
     "order_events": "SELECT INSERT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at,"
-        " completed_at, confirmed_at, cost_pesewas, ever_unknown, failed_since, failure_reason,"
-        " final_at, given_back_at, given_back_by, given_back_how, lease_until, looked_at,"
-        " lookups_gone, missing_since, next_look_at, not_found_at, order_ref, owner_asked_at,"
-        " pay_code, pending_since, placed_address, placed_device, processing_at, product_name,"
-        " queued_at, release_at, release_by, release_refused, resends, state, steady_marks,"
-        " submitted_at, supplier_ref, supplier_status, told_at, told_first_at, told_paid_at,"
-        " told_payer, told_transaction, unknown_since, version, wait_reason)"
+        " completed_at, confirmed_at, cost_pesewas, estimate_minutes, ever_unknown, failed_since,"
+        " failure_reason, final_at, given_back_at, given_back_by, given_back_how, lease_until,"
+        " looked_at, lookups_gone, missing_since, next_look_at, not_found_at, order_ref,"
+        " owner_asked_at, pay_code, pending_since, placed_address, placed_device, processing_at,"
+        " product_name, queued_at, release_at, release_by, release_refused, resends, state,"
+        " steady_marks, submitted_at, supplier_ref, supplier_status, told_at, told_first_at,"
+        " told_paid_at, told_payer, told_transaction, unknown_since, version, wait_reason)"
     ),
     "outbox": (
         "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result,"
@@ -111,6 +114,7 @@ PLATFORM = {
     "settings": "SELECT INSERT DELETE UPDATE(value)",
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
+    "store_records": "SELECT INSERT UPDATE(delivered, half_within_minutes, renewed_at)",
     "stores": "SELECT INSERT UPDATE(closed_note, momo_name, momo_number, status, version)",
     "supplier_calls": (
         "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome,"
@@ -182,6 +186,7 @@ PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 `core.base.permits`."""
 WITHOUT_SEQUENCE = {
     "buying",
+    "delivery_estimates",
     "known_devices",
     "login_counts",
     "memberships",
@@ -189,9 +194,9 @@ WITHOUT_SEQUENCE = {
     "pulses",
     "reset_links",
 }
-WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
+WITHOUT_SEQUENCE |= {"sessions", "settings", "store_records", "supplier_state"}
 STORE_TABLES = ("accounts", "cases", "entries", "not_received", "order_drafts", "order_events",
-"orders", "outbox", "postings", "store_bundles")  # fmt: skip
+"orders", "outbox", "postings", "store_bundles", "store_records")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

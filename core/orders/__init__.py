@@ -8,11 +8,19 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 (`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
 the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
 (`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
-(`unanswered`), the queue's tabs (`tabs`), what pages read
-(`reading`, `held_up`, `lately`, `receipts`) and find (`searching`). Callers say `orders.place`.
+(`unanswered`), when an order should be there (`estimates`), the queue's tabs (`tabs`), what pages
+read (`reading`, `held_up`, `receipts`) and find (`searching`). Callers say `orders.place`.
 """
 
-from core.orders import giving_back, held_up, not_received, pay_codes, receipts, telling
+from core.orders import (
+    estimates,
+    giving_back,
+    held_up,
+    not_received,
+    pay_codes,
+    receipts,
+    telling,
+)
 from core.orders.absence import absence_counts_at, forget_absence, note_absent
 from core.orders.advancing import (
     advance,
@@ -42,7 +50,6 @@ from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_dra
 from core.orders.events import OrderEvent
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
-from core.orders.lately import LATELY, lately_delivered, usual_minutes, usual_of
 from core.orders.model import Order
 from core.orders.placing import Placed, Review, check, place
 from core.orders.pressing import (
@@ -125,7 +132,6 @@ __all__ = [
     "AGENT_ICONS",
     "AGENT_LABELS",
     "FINAL",
-    "LATELY",
     "LONGEST_PASTED",
     "LOOKS",
     "STATES",
@@ -186,6 +192,7 @@ __all__ = [
     "draft_of",
     "drafted",
     "due_turns",
+    "estimates",
     "expire_pending",
     "find_any",
     "forget_absence",
@@ -197,7 +204,6 @@ __all__ = [
     "going_pesewas",
     "has_twin",
     "held_up",
-    "lately_delivered",
     "let_go",
     "let_older_go_first",
     "lock_for_money_back",
@@ -244,8 +250,6 @@ __all__ = [
     "timeline",
     "undo",
     "undo_many",
-    "usual_minutes",
-    "usual_of",
     "wait",
     "wait_for_turn",
     "waiting_for_float",

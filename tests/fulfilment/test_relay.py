@@ -21,6 +21,7 @@ from core import audit, leases, orders, outbox
 from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
+from core.delivery_times import DeliveryEstimate, StoreRecord
 from core.supplier import supply, webhook_events
 from fulfilment import jobs, relay
 
@@ -369,3 +370,17 @@ def test_numbers_of_old_orders_are_masked_by_itself(
     jump(config.current().retention_days * 86_400 + 60)
     one_round(desk, redis, monkeypatch)
     assert desk.read(order).is_masked
+
+
+def test_how_long_deliveries_take_is_counted_by_itself(
+    desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.release()
+    desk.work_until(order, "processing")
+    desk.settle(order, "successful")
+    desk.work_until(order, "completed")
+    one_round(desk, redis, monkeypatch)
+    with tenancy.across_stores():
+        row = db.session.get(DeliveryEstimate, "mtn")
+        assert row is not None and row.counted == 1
+        assert db.session.scalars(select(StoreRecord.delivered)).all() == [1]

@@ -122,6 +122,7 @@ def copies(order_id: int, count: int) -> None:
         "code": "lpad(upper(to_hex(n)), 10, '0')",
         "order_ref": "'MK-COPY' || n",
         "idempotency_key": "'copy' || n",
+        "pay_code": "NULL",
     }
     tables_owner.execute(
         f"INSERT INTO orders ({', '.join(names)}) SELECT"

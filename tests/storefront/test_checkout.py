@@ -33,7 +33,7 @@ def test_the_review_shows_what_will_be_sent_where_and_for_how_much(
     assert "cannot be taken back" in page.text
     assert re.search(r"GH₵\s\d+\.\d\d", page.text)
     assert "024 000 0001" in plain(page.text) and "cash" in page.text
-    assert "Delivery takes" in page.text
+    assert "The order page always says where your data is." in page.text
     assert page.headers["Cache-Control"] == "no-store"
     assert counts() == before
     parse_clean(page.text)

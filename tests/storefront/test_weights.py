@@ -8,7 +8,10 @@ from collections.abc import Callable
 
 import brotli
 import pytest
+from flask import Flask
 from store_customers import Shop
+
+from tests.support.deliveries import deliver, estimate, renew
 
 LINKED = re.compile(r'<(?:link|script)[^>]*?(?:href|src)="(/[^"]+)"')
 PAGE, FIRST_LOAD, PURCHASE = 6_000, 9_000, 27_000
@@ -44,9 +47,16 @@ def store(shop: Callable[[str], Shop]) -> Shop:
     return shop("ama")
 
 
-def test_the_first_load_of_a_store(store: Shop) -> None:
+def test_the_first_load_of_a_store(
+    app: Flask, store: Shop, bundle: Callable[[], int]
+) -> None:
+    deliver(store.order(bundle()), [21] * 12)
+    renew(app)
+    for network, minutes in (("mtn", 40), ("telecel", 90), ("at", 180)):
+        estimate(network, minutes=minutes, in_time=90 + minutes // 20)
     loaded: dict[str, int] = {}
     text = load(store, "/", loaded)
+    assert text.count("Usually") >= 3 and "Delivered 12 orders" in text
     assert "<style" in text, "its style comes with it"
     assert loaded["/"] <= PAGE, loaded
     assert sum(loaded.values()) <= FIRST_LOAD, loaded
