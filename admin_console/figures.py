@@ -18,7 +18,6 @@ from core.base.db import db
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
-from core.stores import Store
 
 BURN_H = 6
 """The float's burn rate is that of the last so many hours: short enough to know a busy evening from
@@ -131,11 +130,6 @@ def burn(float_pesewas: int) -> Burn:
         return Burn(None)
     hours = min(float_pesewas / per_hour, 24 * 365)
     return Burn(clock.now() + timedelta(hours=hours))
-
-
-def store_names() -> dict[int, Store]:
-    """Stores by id, for the store column of lists."""
-    return {store.id: store for store in db.session.scalars(select(Store))}
 
 
 def open_case_count() -> int:

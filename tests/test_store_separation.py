@@ -27,6 +27,7 @@ STORE_TABLES = (
     "entries",
     "order_drafts",
     "order_events",
+    "order_words",
     "orders",
     "outbox",
     "postings",

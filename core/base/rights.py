@@ -37,6 +37,7 @@ STORE = {
     "memberships": "",
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
+    "order_words": "SELECT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, confirmed_at, final_at, given_back_at, given_back_by,"
         " given_back_how, pending_since, placed_address, placed_device, queued_at, release_at,"
@@ -84,6 +85,7 @@ PLATFORM = {
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
+    "order_words": "SELECT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at,"
         " completed_at, confirmed_at, cost_pesewas, ever_unknown, failed_since, failure_reason,"
@@ -127,9 +129,10 @@ UPDATE or DELETE on what is evidence."""
 
 DEFINER = {
     "audit": "SELECT INSERT",
-    "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
+    "accounts": "SELECT INSERT UPDATE(balance_pesewas, credits_pesewas, debits_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
     "entries": "SELECT INSERT",
+    "order_words": "SELECT INSERT DELETE",
     "orders": (
         "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn,"
         " repriced_at, version)"
@@ -155,6 +158,7 @@ FUNCTIONS = {
     "makola_note_membership()": "",
     "makola_note_person()": "",
     "makola_open_accounts(text,text)": "platform",
+    "makola_order_words()": "",
     "makola_password_of(text,text)": "platform",
     "makola_people_off()": "platform",
     "makola_post(text,text)": "platform",
@@ -166,6 +170,7 @@ FUNCTIONS = {
     "makola_signed(text,text)": "",
     "makola_store()": "store platform",
     "makola_words_of(users)": "",
+    "makola_words_of_name(text)": "",
     "makola_writer()": "",
 }
 """Functions that run with the rights of `DEFINER_ROLE`, and who may call them."""
@@ -183,8 +188,8 @@ WITHOUT_SEQUENCE = {
     "reset_links",
 }
 WITHOUT_SEQUENCE |= {"sessions", "settings", "supplier_state"}
-STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "orders", "outbox",
-"postings", "store_bundles")  # fmt: skip
+STORE_TABLES = ("accounts", "cases", "entries", "order_drafts", "order_events", "order_words",
+"orders", "outbox", "postings", "store_bundles")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

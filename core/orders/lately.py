@@ -41,8 +41,10 @@ def lately_delivered(
             Order.network == network,
             Order.state == "completed",
             Order.completed_at > since,
+            # for the index: what was completed since is final since then too
+            Order.final_at > since,
         )
-        .order_by(Order.id.desc())
+        .order_by(Order.final_at.desc())
         .limit(20)
     )
 

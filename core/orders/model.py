@@ -47,9 +47,16 @@ class Order(Model, StoreScoped):
             f" ({', '.join(repr(state) for state in sorted(FINAL))})",
             name="masked_when_over",
         ),
-        Index("ix_orders_store_newest", "store_id", "id"),
+        Index("ix_orders_store_created", "store_id", "created_at"),
         Index("ix_orders_store_state", "store_id", "state", "id"),
-        Index("ix_orders_recipient", "store_id", "recipient_msisdn", "created_at"),
+        Index(
+            "ix_orders_recipient",
+            text("store_id, recipient_msisdn text_pattern_ops, created_at"),
+        ),
+        Index(
+            "ix_orders_recipient_all",
+            text("recipient_msisdn text_pattern_ops, created_at"),
+        ),
         Index(
             "ix_orders_open",
             "state",

@@ -205,6 +205,7 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
                     "state": "completed",
                     "queued_at": done - timedelta(minutes=minutes),
                     "completed_at": done,
+                    "final_at": done,
                 }
                 | more
             ),
