@@ -23,6 +23,7 @@ STATE = (
     " WHEN n %% 20 = 3 THEN 'refunded' WHEN n %% 20 = 10 THEN 'cancelled' ELSE 'completed' END"
 )
 """What is open is among the newest five hundred, as it is with few orders too."""
+GIVEN_BACK = {"given_back_by": "'Ama'", "given_back_how": "'momo'"}
 NAMES = "(ARRAY['Ama','Kofi','Akosua','Yaw','Efua','Kwame','Abena','Kojo'])[1 + n %% 8]"
 FAMILIES = "(ARRAY['Mensah','Owusu','Boateng','Asante','Addo'])[1 + n %% 5]"
 
@@ -96,7 +97,11 @@ def _orders(
         "submitted_at": moment,
         "completed_at": f"CASE {STATE} WHEN 'completed' THEN {later} END",
         "final_at": f"CASE WHEN {STATE} NOT IN ('pending', 'processing') THEN {later} END",
-        "given_back_at": f"CASE WHEN n > 1000 THEN {later} END",
+        **{
+            column: f"CASE WHEN n > 1000 AND {STATE} IN ('refunded', 'cancelled') THEN {value} END"
+            for column, value in GIVEN_BACK.items()
+        },
+        "given_back_at": f"CASE WHEN n > 1000 AND {STATE} IN ('refunded', 'cancelled') THEN {later} END",
         **dict.fromkeys(("pending_since", "placed_device", "placed_address"), "NULL"),
         "supplier_ref": "'SR' || n",
     }

@@ -214,7 +214,8 @@ def test_the_usual_time_is_the_median_of_at_least_three_deliveries_of_the_last_w
     delivered(10)
     delivered(30)
     delivered(500, ago=timedelta(days=8))
-    delivered(500, state="processing")
+    delivered(500, state="processing", final_at=None)
+    delivered(500, state="refunded")
     delivered(500, network="at")
     delivered(500, queued_at=None)
     assert orders.usual_minutes("mtn", availability.now()) is None
