@@ -153,8 +153,8 @@ def page(limit: int, after: Store | None = None) -> list[Store]:
     query = select(Store).order_by(_NAME, Store.id).limit(limit)
     if after is not None:
         # named by the database, whose small letters are the index's
-        last = select(tuple_(_NAME, Store.id)).where(Store.id == after.id)
-        query = query.where(tuple_(_NAME, Store.id) > last.scalar_subquery())
+        last = select(_NAME).where(Store.id == after.id).scalar_subquery()
+        query = query.where(tuple_(_NAME, Store.id) > tuple_(last, after.id))
     return list(db.session.scalars(query))
 
 
