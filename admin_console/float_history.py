@@ -14,12 +14,13 @@ STEPS = 160
 """The books' line in the float chart has at most so many steps."""
 
 _NEWEST = (
-    "SELECT p.at, e.balance_pesewas FROM postings p JOIN entries e ON e.posting_id = p.id"
-    " AND e.account_id = (SELECT id FROM accounts WHERE name = 'supplier_float')"
+    "SELECT p.at, e.balance_pesewas FROM postings p CROSS JOIN LATERAL (SELECT balance_pesewas"
+    " FROM entries WHERE posting_id = p.id AND account_id = (SELECT id FROM accounts"
+    " WHERE name = 'supplier_float' AND store_id IS NULL) LIMIT 1) e"
     " WHERE {} ORDER BY p.at DESC, p.id DESC LIMIT 1"
 )
 """The newest movement of the float that meets a condition: looked up by time, so that a busy week
-costs no more than a quiet one."""
+costs no more than a quiet one. LIMIT keeps the legs from being read first, all of them."""
 _IN_STEP = (
     "p.at > :start + step * make_interval(secs => :step_s)"
     " AND p.at <= :start + (step + 1) * make_interval(secs => :step_s)"

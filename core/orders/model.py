@@ -24,6 +24,8 @@ from core.base.tenancy import StoreScoped
 from core.catalog import size_text
 from core.orders.states import FINAL, STATES, WORK, State, move_of
 
+_IS_OVER = text("final_at IS NOT NULL")
+
 
 class Order(Model, StoreScoped):
     __tablename__ = "orders"
@@ -48,6 +50,7 @@ class Order(Model, StoreScoped):
             name="masked_when_over",
         ),
         Index("ix_orders_store_created", "store_id", "created_at"),
+        Index("ix_orders_ended", "final_at", postgresql_where=_IS_OVER),
         Index("ix_orders_store_state", "store_id", "state", "id"),
         Index(
             "ix_orders_recipient",
@@ -96,11 +99,7 @@ class Order(Model, StoreScoped):
             postgresql_where=text("release_at IS NOT NULL"),
         ),
         Index(
-            "ix_orders_done",
-            "store_id",
-            "final_at",
-            "id",
-            postgresql_where=text("final_at IS NOT NULL"),
+            "ix_orders_done", "store_id", "final_at", "id", postgresql_where=_IS_OVER
         ),
         Index(
             "ix_orders_give_back",

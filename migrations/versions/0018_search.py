@@ -124,6 +124,7 @@ CREATE TABLE order_words (
         "CREATE INDEX ix_orders_recipient_new ON orders"
         " (store_id, recipient_msisdn text_pattern_ops, created_at)"
     ),
+    "CREATE INDEX ix_orders_ended ON orders (final_at) WHERE final_at IS NOT NULL",
     "CREATE INDEX ix_orders_store_created ON orders (store_id, created_at)",
     "CREATE INDEX ix_postings_at ON postings (at, id)",
     'CREATE INDEX ix_stores_slug ON stores (slug COLLATE "C")',
@@ -156,6 +157,7 @@ DOWN = (
     "DROP INDEX ix_stores_slug",
     "CREATE INDEX ix_orders_store_newest ON orders (store_id, id)",
     "DROP INDEX ix_orders_store_created",
+    "DROP INDEX ix_orders_ended",
     "DROP INDEX ix_orders_recipient_all",
     "DROP INDEX ix_orders_recipient",
     "CREATE INDEX ix_orders_recipient ON orders (store_id, recipient_msisdn, created_at)",
