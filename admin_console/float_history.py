@@ -22,8 +22,8 @@ _NEWEST = (
 """The newest movement of the float that meets a condition: looked up by time, so that a busy week
 costs no more than a quiet one. LIMIT keeps the legs from being read first, all of them."""
 _IN_STEP = (
-    "p.at > :start + step * make_interval(secs => :step_s)"
-    " AND p.at <= :start + (step + 1) * make_interval(secs => :step_s)"
+    "p.at > CAST(:start AS timestamptz) + step * make_interval(secs => :step_s)"
+    " AND p.at <= CAST(:start AS timestamptz) + (step + 1) * make_interval(secs => :step_s)"
 )
 
 

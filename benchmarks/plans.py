@@ -23,7 +23,8 @@ LARGE = (
 def for_any_values(
     connection: psycopg.Connection[Any], statement: str
 ) -> Mapping[str, Any]:
-    """The plan of psycopg's `statement` for any values, as a prepared one gets it."""
+    """The plan of psycopg's `statement` for any values, as a prepared one gets it. Raises
+    `RuntimeError` where PostgreSQL cannot tell of which type a value is."""
     names: dict[str, str] = {}
 
     def numbered(found: re.Match[str]) -> str:

@@ -236,7 +236,10 @@ def _print(
         superuser.execute(f"SET ROLE {role}")  # type: ignore[call-overload]
         told = tenancy.told(store_id)["store"]
         superuser.execute("SELECT set_config('makola.store', %s, false)", (told,))
-        by, scanned = plans.walked(plans.for_any_values(superuser, statement))
+        try:
+            by, scanned = plans.walked(plans.for_any_values(superuser, statement))
+        except RuntimeError as error:
+            by, scanned = {f"unknown: {str(error).splitlines()[0]}"}, set()
         superuser.execute("RESET ROLE")
         grows |= bool(scanned - GROWS.get(page.name, set()))
         if by or scanned:
