@@ -42,7 +42,6 @@ GROWS: dict[str, set[str]] = {"console: books": {"accounts"}}
 """What is known to be read from end to end: the page that adds up all wallets is there to do so."""
 FEW = (10_000, 10)
 """Orders and stores of the small database."""
-ROUNDS = 40
 LONGEST_S = 10.0
 """No page is asked for longer, after its fifth time."""
 
@@ -71,10 +70,12 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--orders", type=int, default=400_000)
     parser.add_argument("--stores", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--only", nargs="*", default=[], help="pages that begin so")
     parser.add_argument("--keep", type=Path, help="write p50 and p95 here")
     parser.add_argument("--alone", action="store_true", help="no small database")
     asked = parser.parse_args(words)
-    few = {} if asked.alone else _of_few()
+    few = {} if asked.alone else _of_few(asked.rounds)
     with scale_place.application() as (app, superuser):
         code = scale_place.first_order(app)
         began = time.monotonic()
@@ -85,7 +86,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"filled in {time.monotonic() - began:.0f} s: {size[0]}", flush=True)  # type: ignore[index]
         pages = []
         grows = False
-        for page in _measured(app, code):
+        for page in _measured(app, code, asked.rounds, tuple(asked.only)):
             pages.append(page)
             with app.app_context():
                 grows |= _print(page, few, superuser)
@@ -95,11 +96,12 @@ def main(words: Sequence[str] | None = None) -> int:
     return int(grows)
 
 
-def _of_few() -> dict[str, list[float]]:
+def _of_few(rounds: int) -> dict[str, list[float]]:
     """p50 and p95 of each page with few orders, in a process of its own."""
     with tempfile.NamedTemporaryFile(suffix=".json") as kept:
         orders_, stores_ = FEW
         words = ["--orders", str(orders_), "--stores", str(stores_), "--alone"]
+        words += ["--rounds", str(rounds)]
         subprocess.run(
             [sys.executable, "-m", "benchmarks.scale", *words, "--keep", kept.name],
             check=False,  # small tables are rightly read whole
@@ -109,7 +111,9 @@ def _of_few() -> dict[str, list[float]]:
         return found
 
 
-def _measured(app: Flask, code: str, only: tuple[str, ...] = ()) -> Iterator[Asked]:
+def _measured(
+    app: Flask, code: str, rounds: int, only: tuple[str, ...] = ()
+) -> Iterator[Asked]:
     agent = _logged_in(app, "ama@example.test", "portal", "ama")
     owner = _logged_in(app, "owner@example.test", "console", None)
     customer = Visitor(app, "ama")
@@ -168,7 +172,7 @@ def _measured(app: Flask, code: str, only: tuple[str, ...] = ()) -> Iterator[Ask
         with _heard(app, page):
             visitor.get(path)
         since = time.perf_counter()
-        for turn in range(ROUNDS):
+        for turn in range(rounds):
             began = time.perf_counter()
             if turn > 5 and began - since > LONGEST_S:
                 break
