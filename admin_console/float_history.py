@@ -13,12 +13,13 @@ from core.supplier.balances import BalanceRead
 STEPS = 160
 """The books' line in the float chart has at most so many steps."""
 
-_NEWEST = (
+_MOVEMENT = (
     "SELECT p.at, e.balance_pesewas FROM postings p CROSS JOIN LATERAL (SELECT balance_pesewas"
     " FROM entries WHERE posting_id = p.id AND account_id = (SELECT id FROM accounts"
     " WHERE name = 'supplier_float' AND store_id IS NULL) LIMIT 1) e"
-    " WHERE {} ORDER BY p.at DESC, p.id DESC LIMIT 1"
+    " WHERE {}"
 )
+_NEWEST = _MOVEMENT + " ORDER BY p.at DESC, p.id DESC LIMIT 1"
 """The newest movement of the float that meets a condition: looked up by time, so that a busy week
 costs no more than a quiet one. LIMIT keeps the legs from being read first, all of them."""
 _IN_STEP = (
@@ -62,9 +63,8 @@ def float_points(start: datetime, end: datetime) -> list[Point]:
 def _first_posting(start: datetime, end: datetime) -> Point | None:
     row = db.session.execute(
         text(
-            "SELECT p.at, e.balance_pesewas FROM entries e JOIN accounts a ON a.id = e.account_id"
-            " JOIN postings p ON p.id = e.posting_id WHERE a.name = 'supplier_float' AND p.at >="
-            " :start AND p.at <= :end ORDER BY e.id LIMIT 1"
+            _MOVEMENT.format("p.at >= :start AND p.at <= :end")
+            + " ORDER BY p.at, p.id LIMIT 1"
         ),
         {"start": start, "end": end},
     ).one_or_none()

@@ -167,6 +167,10 @@ def _found(
 ) -> Sequence[Order]:
     if filters.q and filters.before is None and (named := orders.by_code(filters.q)):
         return [named]  # in whatever state, store and day it stands
+    if filters.q and not (filters.state or filters.day):
+        return orders.find_any(
+            filters.q, limit, filters.before, shop.id if shop else None
+        )
     query = select(Order).order_by(Order.id.desc()).limit(limit)
     midnight = clock.accra_midnight()
     if filters.state == STUCK:

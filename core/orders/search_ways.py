@@ -25,7 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import phones
 from core.orders.model import Order
-from core.orders.words import OrderWord, words_of_end
+from core.orders.words import END_DIGITS, OrderWord, words_of_end
 
 LONGEST_NAMED = 100
 """Characters of a search that may be a name, a number or a reference; longer ones are pasted texts
@@ -144,7 +144,9 @@ def _by_end(
         )
         for word in words_of_end(digits)
     ]
-    checks = [Order.recipient_msisdn.endswith(digits, autoescape=True), *conditions]
+    checks = list(conditions)
+    if len(digits) > END_DIGITS:
+        checks.append(Order.recipient_msisdn.endswith(digits, autoescape=True))
     return _those(union_all(*ends).subquery(), checks, reach)
 
 
@@ -175,13 +177,14 @@ def _by_name(
     all others anywhere in it."""
     words = re.findall(r"[^\W_]+", " ".join(typed).lower())
     longest = max(words, key=len)
+    others = conditions if len(words) > 1 else []
     of_word = select(OrderWord.order_id).where(*reach.of(OrderWord))
     whole = of_word.where(OrderWord.word == longest).order_by(OrderWord.order_id.desc())
     begun = of_word.where(
         OrderWord.word > longest, OrderWord.word < longest + _AFTER_WORDS
     )
     return [
-        _those(found.limit(LOOKED_THROUGH).subquery(), conditions, reach)
+        _those(found.limit(LOOKED_THROUGH).subquery(), others, reach)
         for found in (whole, begun)
     ]
 
@@ -194,6 +197,9 @@ def _those(
     """Those of the candidates, whose first column is an order's id, that meet the conditions. Each
     is looked up by itself: a join may read the whole store, whose size a plan for any store does
     not know."""
+    if not conditions:
+        first = candidates.c[0]
+        return select(first).order_by(first.desc()).limit(reach.limit)
     one = (
         select(Order.id)
         .where(*reach.of(Order), Order.id == candidates.c[0], *conditions)
