@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from flask import render_template
 from sqlalchemy import select
 
-from admin_console import bp, figures, words
-from core import audit, catalog
+from admin_console import bp, words
+from core import audit, catalog, stores
 from core.accounts import security_events
 from core.accounts.users import User
 from core.audit import AuditLine
@@ -56,6 +56,8 @@ DEEDS = security_events.EVENTS | {
     "forget_customer": "masked a customer's number in finished orders of",
 }
 
+_SUBJECT = re.compile(r"store:(\d{1,18})(?:/bundle:(\d+))?")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -68,22 +70,23 @@ class Line:
 
 @bp.get("/audit")
 def list_audit() -> str:
-    stores = figures.store_names()
     bundles = {bundle.id: bundle for bundle in catalog.all_bundles()}
     found = audit.recent(config.current().page_size * 2)
+    named = (_SUBJECT.fullmatch(line.subject) for line in found)
+    shops = stores.by_ids([int(one[1]) for one in named if one])
     people = _people(found)
-    lines = [_line(line, stores, bundles, people) for line in found]
+    lines = [_line(line, shops, bundles, people) for line in found]
     return render_template("console/audit.html", lines=lines)
 
 
 def _line(
     line: AuditLine,
-    stores: dict[int, Store],
+    shops: dict[int, Store],
     bundles: dict[int, catalog.Bundle],
     people: dict[str, str],
 ) -> Line:
     deed = DEEDS.get(line.action, words.plain(line.action))
-    found = re.fullmatch(r"store:(\d+)(?:/bundle:(\d+))?", line.subject)
+    found = _SUBJECT.fullmatch(line.subject)
     of_all = re.fullmatch(r"bundle:(\d+)", line.subject)
     if of_all is not None and int(of_all[1]) in bundles:
         return Line(
@@ -97,7 +100,7 @@ def _line(
             None,
             _details(line),
         )
-    store = stores.get(int(found[1]))
+    store = shops.get(int(found[1]))
     bundle = bundles.get(int(found[2] or 0))
     if bundle is not None:
         return Line(

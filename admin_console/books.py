@@ -14,9 +14,9 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, progress_panel, proof_strip, store_figures
 from admin_console.auth import needs
-from core import ledger, outbox, proof, reconcile
+from core import ledger, outbox, proof, reconcile, stores
 from core.audit import Actor
-from core.base import clock
+from core.base import clock, config
 from core.supplier import supply
 
 SHOWN = 10
@@ -31,18 +31,20 @@ STRIP_PROOFS = 200
 @bp.get("/books")
 def show_books() -> str:
     platform = ledger.platform_balances()
-    stores = store_figures.store_lines()
+    shown = stores.page(config.current().page_size)
+    wallets_pesewas, held_pesewas = ledger.stores_total()
     return render_template(
         "console/books.html",
         platform=platform,
-        stores=stores,
+        lines=store_figures.store_lines(shown),
+        wallets_pesewas=wallets_pesewas,
+        held_pesewas=held_pesewas,
         there_pesewas=sum(
             pesewas
             for name, pesewas in platform.items()
             if name not in ledger.CREDIT_ACCOUNTS
         ),
-        owed_pesewas=platform["margin"]
-        + sum(line.wallet_pesewas + line.held_pesewas for line in stores),
+        owed_pesewas=platform["margin"] + wallets_pesewas + held_pesewas,
         variance=store_figures.account_lines("price_variance", VARIANCE_LINES),
         rounding_pesewas=reconcile.rounding_today(supply.state()),
         **_panel(progress_panel.of_request()),

@@ -21,7 +21,7 @@ from admin_console import bp, case_words, effects, evidence, figures
 from admin_console.auth import needs
 from admin_console.case_words import Button
 from admin_console.evidence import Fact
-from core import cases, ledger, orders, settling
+from core import cases, ledger, orders, settling, stores
 from core.audit import Actor
 from core.base import config
 from core.base.text_input import one_line, row_id
@@ -209,7 +209,7 @@ def _rendered(
             )
             for case in settled
         ],
-        stores=figures.store_names(),
+        stores=stores.by_ids([case.store_id for case in (*open_, *settled)]),
         short=case_words.SHORT,
         kind_text=ledger.KIND_TEXT,
         **{

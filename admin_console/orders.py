@@ -19,16 +19,19 @@ from werkzeug.wrappers import Response
 from admin_console import bp, figures
 from admin_console.auth import needs
 from admin_console.words import detail_lines
-from core import cases, ledger, orders
+from core import cases, ledger, orders, stores
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db
 from core.base.text_input import one_line, row_id
 from core.orders import Moment, Order, OrderEvent
+from core.stores import Store
 from core.supplier import supply, webhook_events
 
 SEARCHED = 500
 """A search looks through its newest so many matches; the filters then pick from these."""
+MEANT = 20
+"""So many stores are offered for what was typed."""
 STUCK = "stuck"
 ICONS = {
     "placed": "waiting",
@@ -63,10 +66,14 @@ class Filters:
         return cls(
             q=one_line(said.get("q", ""), orders.LONGEST_PASTED),
             state=state if state in orders.STATES or state == STUCK else "",
-            store=one_line(said.get("store", ""), 40),
+            store=one_line(said.get("store", ""), 60),
             day=day if day in DAYS else "",
             before=row_id(said.get("before", "")),
         )
+
+    def of(self, slug: str) -> str:
+        """The list's path with these filters and this store."""
+        return replace(self, store=slug, before=None).address()
 
     def address(self) -> str:
         """The list's path with these filters, for links."""
@@ -81,11 +88,10 @@ class Filters:
 @bp.get("/orders")
 def list_orders() -> str:
     filters = Filters.of_request()
-    stores = figures.store_names()
     size = config.current().page_size
-    found = _found(
-        filters, {store.slug: store.id for store in stores.values()}, size + 1
-    )
+    meant = stores.beginning(filters.store, MEANT + 1) if filters.store else []
+    shop = _meant(filters.store, meant)
+    found = [] if filters.store and shop is None else _found(filters, shop, size + 1)
     older = (
         replace(filters, before=found[size - 1].id).address()
         if len(found) > size
@@ -95,7 +101,11 @@ def list_orders() -> str:
         "console/orders.html",
         orders=found[:size],
         words={order.id: _words(order) for order in found[:size]},
-        stores=stores,
+        stores=stores.by_ids([order.store_id for order in found]),
+        offered=meant[:MEANT] or stores.page(MEANT),
+        unsure=meant[:MEANT] if shop is None else [],
+        known=bool(meant),
+        looked_through=orders.LOOKED_THROUGH,
         filters=filters,
         counts=figures.state_counts(),
         stuck=figures.stuck_count(),
@@ -130,6 +140,15 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
     return redirect(url_for(".show_order", code=order.code), 303)
 
 
+def _meant(typed: str, found: Sequence[Store]) -> Store | None:
+    """The store whose address or name was typed, or the one that begins so; None for none or
+    several."""
+    exact = [one for one in found if typed.lower() in (one.slug, one.name.lower())]
+    if len(exact) == 1 or len(found) == 1:
+        return [*exact, *found][0]
+    return None
+
+
 def _words(order: Order) -> orders.Words:
     """As its agent reads it, under the name of its state: by that the list is filtered."""
     return replace(orders.agent_words(order), label=orders.AGENT_LABELS[order.state])
@@ -143,19 +162,23 @@ def _order(code: str) -> Order:
 
 def _found(
     filters: Filters,
-    ids: dict[str, int],
+    shop: Store | None,
     limit: int,
 ) -> Sequence[Order]:
     if filters.q and filters.before is None and (named := orders.by_code(filters.q)):
         return [named]  # in whatever state, store and day it stands
+    if filters.q and not (filters.state or filters.day):
+        return orders.find_any(
+            filters.q, limit, filters.before, shop.id if shop else None
+        )
     query = select(Order).order_by(Order.id.desc()).limit(limit)
     midnight = clock.accra_midnight()
     if filters.state == STUCK:
         query = query.where(figures.stuck())
     elif filters.state:
         query = query.where(Order.state == filters.state)
-    if filters.store:
-        query = query.where(Order.store_id == ids.get(filters.store, 0))
+    if shop is not None:
+        query = query.where(Order.store_id == shop.id)
     if filters.day:
         query = query.where(
             (Order.final_at if filters.day == "ended" else Order.created_at) >= midnight
@@ -163,9 +186,10 @@ def _found(
     if filters.before is not None:
         query = query.where(Order.id < filters.before)
     if filters.q:
-        query = query.where(
-            Order.id.in_([order.id for order in orders.find_any(filters.q, SEARCHED)])
+        found = orders.find_any(
+            filters.q, SEARCHED, filters.before, shop.id if shop else None
         )
+        query = query.where(Order.id.in_([order.id for order in found]))
     return db.session.scalars(query).all()
 
 
@@ -186,7 +210,7 @@ def _moment(event: OrderEvent) -> Moment:
 
 def _whole(order: Order) -> dict[str, Any]:
     """Everything we know of one order, from every log."""
-    shop = figures.store_names()[order.store_id]
+    shop = stores.by_ids([order.store_id])[order.store_id]
     return {
         "order": order,
         "shop": shop,

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select
 
 from core import ledger
 from core.accounts.users import Membership, User
@@ -44,28 +43,29 @@ class WalletLine:
     who: str
 
 
-def store_lines() -> list[StoreLine]:
-    """Every store by name, with its owners, its wallet and today's orders."""
-    wallet = aliased(Account)
-    held = aliased(Account)
-    rows = db.session.execute(
-        select(Store, wallet.balance_pesewas, held.balance_pesewas)
-        .outerjoin(wallet, and_(wallet.store_id == Store.id, wallet.name == "wallet"))
-        .outerjoin(held, and_(held.store_id == Store.id, held.name == "held"))
-        .order_by(Store.name)
-    ).all()
+def store_lines(stores: Sequence[Store]) -> list[StoreLine]:
+    """These stores, each with its owners, its wallet and today's orders."""
+    ids = [store.id for store in stores]
+    balances: dict[tuple[int | None, str], int] = {
+        (store_id, name): -balance
+        for store_id, name, balance in db.session.execute(
+            select(Account.store_id, Account.name, Account.balance_pesewas).where(
+                Account.store_id.in_(ids)
+            )
+        )
+    }
     owners: dict[int, list[str]] = {}
     for store_id, email in db.session.execute(
         select(Membership.store_id, User.email)
         .join(User, User.id == Membership.user_id)
-        .where(Membership.role == "owner")
+        .where(Membership.role == "owner", Membership.store_id.in_(ids))
         .order_by(User.email)
     ):
         owners.setdefault(store_id, []).append(email)
     counts = dict(
         db.session.execute(
             select(Order.store_id, func.count())
-            .where(Order.created_at >= clock.accra_midnight())
+            .where(Order.store_id.in_(ids), Order.created_at >= clock.accra_midnight())
             .group_by(Order.store_id)
         ).all()
     )
@@ -73,11 +73,11 @@ def store_lines() -> list[StoreLine]:
         StoreLine(
             store,
             tuple(owners.get(store.id, ())),
-            -(free or 0),
-            -(kept or 0),
+            balances.get((store.id, "wallet"), 0),
+            balances.get((store.id, "held"), 0),
             counts.get(store.id, 0),
         )
-        for store, free, kept in rows
+        for store in stores
     ]
 
 
@@ -94,9 +94,7 @@ def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
 
 def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
     """The newest movements of a store's wallet: + came in, − went out."""
-    return _lines(
-        and_(Account.store_id == store_id, Account.name == "wallet"), limit, -1
-    )
+    return _lines(_wallet(store_id), limit, -1)
 
 
 def account_lines(name: str, limit: int) -> list[WalletLine]:
@@ -104,21 +102,31 @@ def account_lines(name: str, limit: int) -> list[WalletLine]:
     return _lines(and_(Account.store_id.is_(None), Account.name == name), limit, 1)
 
 
+def _wallet(store_id: int) -> ColumnElement[bool]:
+    return and_(Account.store_id == store_id, Account.name == "wallet")
+
+
 def _lines(
     of_account: ColumnElement[bool],
     limit: int,
     sign: int,
 ) -> list[WalletLine]:
-    rows = db.session.execute(
-        select(
-            Posting, Entry.id, Entry.amount_pesewas, Entry.balance_pesewas, Order.code
-        )
-        .join(Entry, Entry.posting_id == Posting.id)
-        .join(Account, Account.id == Entry.account_id)
-        .outerjoin(Order, Order.id == Posting.order_id)
-        .where(of_account)
+    # its lines first: joined as one they are sorted, however many there are
+    entry = (
+        select(Entry)
+        .where(Entry.account_id == _id_of(of_account))
         .order_by(Entry.id.desc())
         .limit(limit)
+        .subquery()
+        .c
+    )
+    rows = db.session.execute(
+        select(
+            Posting, entry.id, entry.amount_pesewas, entry.balance_pesewas, Order.code
+        )
+        .join(Posting, Posting.id == entry.posting_id)
+        .outerjoin(Order, Order.id == Posting.order_id)
+        .order_by(entry.id.desc())
     )
     return [
         WalletLine(
@@ -136,13 +144,17 @@ def _lines(
     ]
 
 
+def _id_of(account: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(Account.id).where(account).scalar_subquery()
+
+
 def newest_wallet_entry(store_id: int) -> int:
     """The id of the newest movement of a store's wallet; 0 when there is none."""
     return int(
         db.session.scalar(
-            select(func.max(Entry.id))
-            .join(Account, Account.id == Entry.account_id)
-            .where(Account.store_id == store_id, Account.name == "wallet")
+            select(func.max(Entry.id)).where(
+                Entry.account_id == _id_of(_wallet(store_id))
+            )
         )
         or 0
     )

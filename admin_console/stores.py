@@ -19,7 +19,7 @@ from admin_console import bp, store_figures
 from admin_console.auth import needs
 from core import ledger, onboarding, stores
 from core.audit import Actor
-from core.base import clock, money
+from core.base import clock, config, money
 from core.base.text_input import one_line, row_id
 from core.orders import not_received
 
@@ -29,7 +29,25 @@ CONFIRM_FROM_PESEWAS = 100_000
 
 @bp.get("/stores")
 def list_stores() -> str:
-    return render_template("console/stores.html", lines=store_figures.store_lines())
+    """Stores by name, a page at a time; `q` finds those whose name or address begins so."""
+    typed = one_line(request.args.get("q", ""), 60)
+    last = stores.by_slug(one_line(request.args.get("after", ""), 40))
+    size = config.current().page_size
+    found = stores.beginning(typed, size + 1) if typed else stores.page(size + 1, last)
+    more = len(found) > size
+    return render_template(
+        "console/stores.html",
+        lines=store_figures.store_lines(found[:size]),
+        typed=typed,
+        too_many=bool(typed) and more,
+        all_shown=not (typed or last or more),
+        first=url_for(".list_stores") if last and not typed else None,
+        older=(
+            url_for(".list_stores", after=found[size - 1].slug)
+            if more and not typed
+            else None
+        ),
+    )
 
 
 @bp.get("/stores/<slug>")

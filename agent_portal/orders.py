@@ -85,6 +85,7 @@ def queue() -> ResponseReturnValue:
         back=request.full_path.rstrip("?"),
         settings=config.current(),
         longest=orders.LONGEST_PASTED,
+        looked_through=orders.LOOKED_THROUGH,
         first=here() if before else None,
         more=here(before=more) if more else None,
         held=orders.held_up.on_page(page.orders, stands["now"]),

@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
 
 from flask import Response, g, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
 
 from agent_portal import bp
 from core import ledger, proof
 from core.base import clock, config, money
-from core.base.db import db
 from core.base.text_input import row_id
-from core.ledger import Account, Entry, StatementLine
+from core.ledger import StatementLine
 
 CSV_PAGE = 500
 CSV_PAGES = 40  # 20,000 lines a file; the last row says where the rest begins
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 HEAD = ("Date", "Time", "What", "Order", "In GHS", "Out GHS", "Balance GHS", "Note")
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Everything that ever came into the wallet and went out of it, in pesewas."""
-
-    in_pesewas: int
-    out_pesewas: int
-
-    @property
-    def left_pesewas(self) -> int:
-        """What must be in the wallet if no line is missing."""
-        return self.in_pesewas - self.out_pesewas
 
 
 @bp.get("/wallet")
@@ -49,7 +33,7 @@ def wallet() -> ResponseReturnValue:
     return render_template(
         "portal/wallet.html",
         wallet=ledger.wallet(),
-        sums=sums(),
+        sums=ledger.sums(),
         lines=lines[:size],
         before=before,
         next_before=lines[size - 1].id if len(lines) > size else None,
@@ -70,21 +54,6 @@ def statement_file() -> ResponseReturnValue:
             "Content-Disposition": f'attachment; filename="{g.store.slug}-wallet-{today}.csv"'
         },
     )
-
-
-def sums() -> Sums:
-    """Add up every line of the wallet of the current store."""
-    # credit account: what comes in is negative in the books
-    amount = Entry.amount_pesewas
-    came, went = db.session.execute(
-        select(
-            func.coalesce(func.sum(-amount).filter(amount < 0), 0),
-            func.coalesce(func.sum(amount).filter(amount > 0), 0),
-        )
-        .join(Account, Account.id == Entry.account_id)
-        .where(Account.name == "wallet")
-    ).one()
-    return Sums(int(came), int(went))
 
 
 def cell(text: str) -> str:

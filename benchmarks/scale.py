@@ -1,19 +1,21 @@
-"""Pages of a store and of the console with many orders in the tables, and the plans behind them.
+"""Pages of a store and of the console with many orders in the tables, beside the same with few, and
+the plans behind them.
 
     .venv/bin/python -m benchmarks.scale --orders 400000 --stores 1000
-    .venv/bin/python -m benchmarks.scale --orders 10000000 --stores 100000     half an hour, 20 GB
+    .venv/bin/python -m benchmarks.scale --orders 10000000 --stores 100000     an hour, 25 GB
 
-Fills a private PostgreSQL by statements of its own, past triggers: one store has two orders of a
-hundred, the others share the rest, each order has two lines. Then it prints how long each page takes
-by Flask's test client, and for each statement the indexes it goes by; a table read from end to end
-is named as such. It makes no postings: wallets and statements are as long as a new store's.
+Fills a private PostgreSQL (`scale_fill`) and prints how long each page takes by Flask's test client,
+with how many times that of the small database it is. For each statement it says the indexes by which
+the role that asks goes, under its policies, by a plan for any values: that is where a condition that
+may leak loses its index. A large table read from end to end is named as such.
 """
 
 from __future__ import annotations
 
 import argparse
-import secrets
+import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,33 +24,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from flask import Flask
 from sqlalchemy import event
 
-from benchmarks import plans
-from core import catalog, orders, stores
+from benchmarks import plans, scale_fill, scale_place
+from core import stores
 from core.accounts import logins, users
 from core.base import round_trip, tenancy
-from core.base.config import Config
 from core.base.db import db
-from devkit import databases, servers, valkey_server
-from tests import seed, tables_owner
+from devkit import databases
 from tests.visitors import Visitor
-from wsgi import create_app
 
-GROWS = {
-    "console: orders": {"stores"},
-    "console: a code": {"stores"},
-    "console: overview": {"orders"},
-}
-"""What is known to be read from end to end: the choice of a store on the console's list of orders, and
-the day's orders of all stores, which few orders altogether are most of."""
-FIRST_ID = 1_000_000
-ROUNDS = 20
-OF_ONE_IN = 50
-"""Every so manyth order is the one store's."""
+GROWS: dict[str, set[str]] = {"console: books": {"accounts"}}
+"""What is known to be read from end to end: the page that adds up all wallets is there to do so."""
+FEW = (10_000, 10)
+"""Orders and stores of the small database."""
+LONGEST_S = 10.0
+"""No page is asked for longer, after its fifth time."""
 
 
 @dataclass
@@ -57,8 +52,13 @@ class Asked:
 
     name: str
     ms: list[float] = field(default_factory=list)
-    sent: dict[str, Any] = field(default_factory=dict)
-    """Statement → its values."""
+    sent: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    """Statement → which role sent it, and the store it was in."""
+
+    def quantiles(self) -> tuple[float, float]:
+        """p50 and p95."""
+        ms = sorted(self.ms)
+        return statistics.median(ms), ms[int(len(ms) * 0.95) - 1]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -70,133 +70,73 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--orders", type=int, default=400_000)
     parser.add_argument("--stores", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--only", nargs="*", default=[], help="pages that begin so")
+    parser.add_argument("--keep", type=Path, help="write p50 and p95 here")
+    parser.add_argument("--alone", action="store_true", help="no small database")
     asked = parser.parse_args(words)
-    with _application() as (app, superuser):
-        code = _first_order(app)
+    few = {} if asked.alone else _of_few(asked.rounds)
+    with scale_place.application() as (app, superuser):
+        code = scale_place.first_order(app)
         began = time.monotonic()
-        _fill(superuser, code, asked.orders, asked.stores)
-        print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
-        pages = list(_measured(app, code))
-        grows = _print(pages, superuser)
+        scale_fill.fill(superuser, code, asked.orders, asked.stores)
+        size = superuser.execute(
+            "SELECT pg_size_pretty(pg_database_size(current_database()))"
+        ).fetchone()
+        print(f"filled in {time.monotonic() - began:.0f} s: {size[0]}", flush=True)  # type: ignore[index]
+        pages = []
+        grows = False
+        for page in _measured(app, code, asked.rounds, tuple(asked.only)):
+            pages.append(page)
+            with app.app_context():
+                grows |= _print(page, few, superuser)
+    if asked.keep:
+        kept = {page.name: page.quantiles() for page in pages}
+        asked.keep.write_text(json.dumps(kept))
     return int(grows)
 
 
-@contextmanager
-def _application() -> Iterator[tuple[Flask, psycopg.Connection[Any]]]:
-    with tempfile.TemporaryDirectory(prefix="makola-scale-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # root's PostgreSQL runs as nobody, who must walk through
-        postgres = servers.start_postgres(folder / "postgres", fsync=False)
-        valkey = valkey_server.start_valkey(folder / "valkey")
-        try:
-            words = {
-                f"{role}_password": secrets.token_hex(8)
-                for role in ("owner", "store", "platform")
-            }
-            made = databases.prepare_database(postgres, "makola_scale", **words)
-            urls = {
-                "admin": made.admin_url,
-                "app": made.platform_url,
-                "store": made.store_url,
-            }
-            tables_owner.migrate(urls)
-            app = create_app(
-                Config(
-                    database_url=made.platform_url,
-                    database_store_url=made.store_url,
-                    database_admin_url=made.admin_url,
-                    redis_url=valkey.url,
-                    secret_key=tables_owner.SECRET_KEY,
-                    data_mart_api_url="http://127.0.0.1:9/api",
-                    data_mart_api_key="none",
-                    data_mart_api_secret="none",
-                    webhook_token=seed.WEBHOOK_TOKEN,
-                    public_scheme="http",
-                    instance_dir=str(folder / "instance"),
-                )
-            )
-            with app.app_context():
-                seed.seed_base()
-            super_url = postgres.superuser_url.rpartition("/")[0] + "/makola_scale"
-            with psycopg.connect(super_url, autocommit=True) as superuser:
-                yield app, superuser
-            with app.app_context():
-                for engine in db.engines.values():
-                    engine.dispose()
-        finally:
-            valkey.stop()
-            postgres.stop()
-
-
-def _first_order(app: Flask) -> str:
-    """One order of ama's, of which the others are copies."""
-    with app.app_context(), tenancy.across_stores():
-        store = stores.by_slug("ama")
-        assert store is not None
-    with app.app_context(), tenancy.inside(store.id):
-        return orders.place(
-            bundle_id=catalog.shelf()[0].bundle_id,
-            recipient_msisdn="+233241234567",
-            idempotency_key=secrets.token_urlsafe(16),
-        ).order.code
-
-
-def _fill(superuser: psycopg.Connection[Any], code: str, many: int, shops: int) -> None:
-    superuser.execute("SET session_replication_role = replica")
-    superuser.execute(
-        "INSERT INTO stores (slug, name, colour, welcome, status, closed_note, auto_process,"
-        " markup_bp, version, created_at) SELECT 's' || n, 'Shop ' || n, colour, '', 'open', '',"
-        " false, markup_bp, 1, now() FROM stores, generate_series(1, %s) n WHERE slug = 'ama'",
-        (shops,),
-    )
-    moment = "now() - n * interval '6 seconds'"
-    later = f"{moment} + interval '5 minutes'"
-    other = {
-        "id": f"{FIRST_ID} + {many} - n",
-        "code": "upper(lpad(to_hex(n), 10, '0'))",
-        "order_ref": "'MK-Z' || lpad(n::text, 16, '0')",
-        "idempotency_key": "'s' || lpad(n::text, 30, '0')",
-        "store_id": f"CASE WHEN n %% {OF_ONE_IN} = 0 THEN o.store_id ELSE s.first + n %% {shops} END",
-        "recipient_msisdn": "'+23324' || lpad((n %% 9999999)::text, 7, '0')",
-        "state": "'completed'",
-        **dict.fromkeys(
-            ("created_at", "queued_at", "submitted_at", "processing_at"), moment
-        ),
-        **dict.fromkeys(("completed_at", "final_at"), later),
-        **dict.fromkeys(
-            ("pay_code", "pending_since", "placed_device", "placed_address"), "NULL"
-        ),
-        "supplier_ref": "'SR' || n",
-    }
-    columns = [
-        name
-        for (name,) in superuser.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND"
-            " table_name = 'orders' ORDER BY ordinal_position"
+def _of_few(rounds: int) -> dict[str, list[float]]:
+    """p50 and p95 of each page with few orders, in a process of its own."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as kept:
+        orders_, stores_ = FEW
+        words = ["--orders", str(orders_), "--stores", str(stores_), "--alone"]
+        words += ["--rounds", str(rounds)]
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.scale", *words, "--keep", kept.name],
+            check=False,  # small tables are rightly read whole
+            stdout=subprocess.DEVNULL,
         )
-    ]
-    values = ", ".join(other.get(name, f"o.{name}") for name in columns)
-    superuser.execute(
-        f"INSERT INTO orders ({', '.join(columns)}) SELECT {values} FROM orders o,"  # type: ignore[call-overload]
-        " (SELECT min(id) AS first FROM stores WHERE slug LIKE 's%%') s,"
-        " generate_series(1, %s) n WHERE o.code = %s",
-        (many, code),
-    )
-    superuser.execute(
-        "INSERT INTO order_events (store_id, order_id, at, who, who_name, kind, text, customer_text)"
-        " SELECT store_id, id, created_at, 'customer', '', kind, 'x', 'x'"
-        " FROM orders, (VALUES ('placed'), ('completed')) k (kind) WHERE id > %s",
-        (FIRST_ID,),
-    )
-    superuser.execute("UPDATE buying SET renewed_at = now() + interval '1 hour'")
-    superuser.execute("VACUUM ANALYZE")
+        found: dict[str, list[float]] = json.loads(Path(kept.name).read_text())
+        return found
 
 
-def _measured(app: Flask, code: str) -> Iterator[Asked]:
+def _measured(
+    app: Flask, code: str, rounds: int, only: tuple[str, ...] = ()
+) -> Iterator[Asked]:
     agent = _logged_in(app, "ama@example.test", "portal", "ama")
     owner = _logged_in(app, "owner@example.test", "console", None)
     customer = Visitor(app, "ama")
-    old = f"{OF_ONE_IN * 100:X}".zfill(10)
+    nr = scale_fill.OF_ONE_IN * 100
+    old = f"{nr:X}".zfill(10)
+    number = scale_fill.local_number(nr)
+    searches = {
+        "a code": old,
+        "a reference": f"MK-Z{nr:016}",
+        "supplier's": f"SR{nr}",
+        "a number": number,
+        "last three": number[-3:],
+        "last four": number[-4:],
+        "last six": number[-6:],
+        "beginning": number[:6],
+        "network": number[:3],
+        "a name": "efua",
+        "begun name": "efu",
+        "two names": "efua mensah",
+        "name, digits": f"ama {number[-4:]}",
+        "a middle": number[4:8],
+        "nothing": "zzzz",
+    }
     for name, visitor, path in (
         ("store", customer, "/?bundle=1"),
         ("order", customer, f"/orders/{old}"),
@@ -205,18 +145,37 @@ def _measured(app: Flask, code: str) -> Iterator[Asked]:
         ("portal: new", agent, "/orders"),
         ("portal: done", agent, "/orders?tab=done"),
         ("portal: order", agent, f"/orders/{old}"),
-        ("portal: a code", agent, f"/orders?q={old}"),
         ("portal: wallet", agent, "/wallet"),
+        *(
+            (f"portal: {what}", agent, f"/orders?q={quote(typed)}")
+            for what, typed in searches.items()
+        ),
         ("console: overview", owner, "/"),
+        ("console: a week", owner, "/?hours=168"),
         ("console: orders", owner, "/orders"),
-        ("console: a code", owner, f"/orders?q={old}"),
+        ("console: of a store", owner, "/orders?store=ama"),
+        ("console: order", owner, f"/orders/{old}"),
         ("console: store", owner, "/stores/ama"),
+        ("console: stores", owner, "/stores"),
+        ("console: stores by", owner, "/stores?q=shop+1"),
+        ("console: cases", owner, "/cases"),
+        ("console: audit", owner, "/audit"),
+        ("console: books", owner, "/books"),
+        *(
+            (f"console: {what}", owner, f"/orders?q={quote(typed)}")
+            for what, typed in searches.items()
+        ),
     ):
+        if only and not name.startswith(only):
+            continue
         page = Asked(name)
         with _heard(app, page):
             visitor.get(path)
-        for _ in range(ROUNDS):
+        since = time.perf_counter()
+        for turn in range(rounds):
             began = time.perf_counter()
+            if turn > 5 and began - since > LONGEST_S:
+                break
             answer = visitor.get(path)
             page.ms.append((time.perf_counter() - began) * 1_000)
             if answer.status_code != 200:
@@ -238,14 +197,15 @@ def _logged_in(app: Flask, email: str, door: Any, slug: str | None) -> Visitor:
 def _heard(app: Flask, page: Asked) -> Iterator[None]:
     """What a page sends, by the session and in round trips."""
 
-    def hear(_c: Any, _k: Any, statement: str, values: Any, *_more: Any) -> None:
-        page.sent.setdefault(statement, values)
+    def hear(connection: Any, _k: Any, statement: str, *_more: Any) -> None:
+        role = str(connection.engine.url.username)
+        page.sent.setdefault(statement, (role, tenancy._scope.get().store_id))
 
     read = round_trip._send
 
     def send(connection: Any, store_id: int, asks: Any) -> Any:
         for one in asks:
-            page.sent.setdefault(one.statement, one.values)
+            page.sent.setdefault(one.statement, (databases.STORE_ROLE, store_id))
         return read(connection, store_id, asks)
 
     with app.app_context():
@@ -261,30 +221,35 @@ def _heard(app: Flask, page: Asked) -> Iterator[None]:
             event.remove(engine, "before_cursor_execute", hear)
 
 
-def _print(pages: list[Asked], superuser: psycopg.Connection[Any]) -> bool:
+def _print(
+    page: Asked,
+    few: dict[str, list[float]],
+    superuser: psycopg.Connection[Any],
+) -> bool:
+    """Whether the page reads a large table whole and is not known for it."""
+    p50, p95 = page.quantiles()
+    said = f"{page.name:<21} p50 {p50:6.1f} ms  p95 {p95:6.1f} ms"
+    if page.name in few:
+        was = few[page.name]
+        said += f"  with few {was[0]:6.1f} {was[1]:6.1f}  times {p50 / was[0]:.1f} {p95 / was[1]:.1f}"
+    print(said, flush=True)
     grows = False
-    for page in pages:
-        page.ms.sort()
-        p95 = page.ms[int(len(page.ms) * 0.95) - 1]
-        print(
-            f"{page.name:<18} p50 {statistics.median(page.ms):6.1f} ms  p95 {p95:6.1f} ms"
-        )
-        for statement, values in page.sent.items():
-            if not statement.lstrip().upper().startswith("SELECT"):
-                continue
-            plan = superuser.execute(
-                f"EXPLAIN (FORMAT JSON) {statement}",
-                values or None,  # type: ignore[call-overload]
-            ).fetchone()
-            by, scanned = plans.walked(plan[0][0]["Plan"])
-            grows |= bool(scanned - GROWS.get(page.name, set()))
-            if by or scanned:
-                whole = "".join(
-                    f"; {table} FROM END TO END" for table in sorted(scanned)
-                )
-                print(
-                    f"    {' '.join(statement.split())[:60]}… by {', '.join(sorted(by))}{whole}"
-                )
+    for statement, (role, store_id) in page.sent.items():
+        if not statement.lstrip().upper().startswith(("SELECT", "WITH")):
+            continue
+        superuser.execute(f"SET ROLE {role}")  # type: ignore[call-overload]
+        told = tenancy.told(store_id)["store"]
+        superuser.execute("SELECT set_config('makola.store', %s, false)", (told,))
+        try:
+            by, scanned = plans.walked(plans.for_any_values(superuser, statement))
+        except RuntimeError as error:
+            by, scanned = {f"unknown: {str(error).splitlines()[0]}"}, set()
+        superuser.execute("RESET ROLE")
+        grows |= bool(scanned - GROWS.get(page.name, set()))
+        if by or scanned:
+            whole = "".join(f"; {table} FROM END TO END" for table in sorted(scanned))
+            words = " ".join(statement.split())[:60]
+            print(f"    {words}… by {', '.join(sorted(by))}{whole}")
     return grows
 
 

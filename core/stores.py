@@ -7,11 +7,19 @@ new store are made by `onboarding`, which sits above.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import CheckConstraint, select
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    collate,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock, phones
@@ -71,6 +79,8 @@ class Store(Model):
         CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name="colour"),
         CheckConstraint("status IN ('open', 'closed', 'suspended')", name="status"),
         CheckConstraint("markup_bp >= 0", name="markup"),
+        Index("ix_stores_slug", text('slug COLLATE "C"')),
+        Index("ix_stores_name", text('lower(name) COLLATE "C"'), "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -93,6 +103,13 @@ class Store(Model):
     @property
     def is_open(self) -> bool:
         return self.status == "open"
+
+
+_SLUG = collate(Store.slug, "C")
+_NAME = collate(func.lower(Store.name), "C")
+"""As their indexes have them."""
+_AFTER_ALL = "\U0010ffff"
+"""Comes after every sign."""
 
 
 def by_slug(slug: str) -> Store | None:
@@ -127,6 +144,40 @@ def read_at(slug: str, read: Callable[[int], T | None]) -> T | None:
 
 def by_id(store_id: int) -> Store | None:
     return db.session.scalar(select(Store).where(Store.id == store_id))
+
+
+def by_ids(ids: Collection[int | None]) -> dict[int, Store]:
+    """Stores by id, for the store column of lists."""
+    rows = db.session.scalars(select(Store).where(Store.id.in_(set(ids) - {None})))
+    return {store.id: store for store in rows}
+
+
+def page(limit: int, after: Store | None = None) -> list[Store]:
+    """So many stores by name, those that follow `after`."""
+    query = select(Store).order_by(_NAME, Store.id).limit(limit)
+    if after is not None:
+        # named by the database, whose small letters are the index's
+        last = select(_NAME).where(Store.id == after.id).scalar_subquery()
+        query = query.where(tuple_(_NAME, Store.id) > tuple_(last, after.id))
+    return list(db.session.scalars(query))
+
+
+def beginning(typed: str, limit: int) -> list[Store]:
+    """So many stores whose address or name begins so, by name; one whose address it is stands
+    first."""
+    small = func.lower(typed)
+    found: dict[int, Store] = {}
+    for column in (_SLUG, _NAME):
+        rows = db.session.scalars(
+            select(Store)
+            .where(column >= small, column < small + _AFTER_ALL)
+            .order_by(column, Store.id)
+            .limit(limit)
+        )
+        found |= {store.id: store for store in rows}
+    return sorted(
+        found.values(), key=lambda store: (store.slug != typed.lower(), store.name)
+    )[:limit]
 
 
 def all_stores() -> list[Store]:

@@ -28,6 +28,7 @@ STORE_TABLES = (
     "not_received",
     "order_drafts",
     "order_events",
+    "order_words",
     "orders",
     "outbox",
     "postings",

@@ -40,6 +40,7 @@ STORE = {
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
+    "order_words": "SELECT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, confirmed_at, estimate_minutes, final_at,"
         " given_back_at, given_back_by, given_back_how, missing_since, not_found_at,"
@@ -92,6 +93,7 @@ PLATFORM = {
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
+    "order_words": "SELECT",
     "orders": (
         "SELECT INSERT UPDATE(absent_since, attempt, capacity, charged_pesewas, claimed_at,"
         " completed_at, confirmed_at, cost_pesewas, estimate_minutes, ever_unknown, failed_since,"
@@ -137,9 +139,10 @@ UPDATE or DELETE on what is evidence."""
 
 DEFINER = {
     "audit": "SELECT INSERT",
-    "accounts": "SELECT INSERT UPDATE(balance_pesewas)",
+    "accounts": "SELECT INSERT UPDATE(balance_pesewas, credits_pesewas, debits_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
     "entries": "SELECT INSERT",
+    "order_words": "SELECT INSERT DELETE",
     "orders": (
         "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn,"
         " repriced_at, told_payer, told_transaction, version)"
@@ -166,6 +169,7 @@ FUNCTIONS = {
     "makola_note_membership()": "",
     "makola_note_person()": "",
     "makola_open_accounts(text,text)": "platform",
+    "makola_order_words()": "",
     "makola_password_of(text,text)": "platform",
     "makola_people_off()": "platform",
     "makola_post(text,text)": "platform",
@@ -177,6 +181,7 @@ FUNCTIONS = {
     "makola_signed(text,text)": "",
     "makola_store()": "store platform",
     "makola_words_of(users)": "",
+    "makola_words_of_name(text)": "",
     "makola_writer()": "",
 }
 """Functions that run with the rights of `DEFINER_ROLE`, and who may call them."""
@@ -196,7 +201,7 @@ WITHOUT_SEQUENCE = {
 }
 WITHOUT_SEQUENCE |= {"sessions", "settings", "store_records", "supplier_state"}
 STORE_TABLES = ("accounts", "cases", "entries", "not_received", "order_drafts", "order_events",
-"orders", "outbox", "postings", "store_bundles", "store_records")  # fmt: skip
+"order_words", "orders", "outbox", "postings", "store_bundles", "store_records")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

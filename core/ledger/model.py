@@ -79,6 +79,9 @@ class Account(Model, StoreOrPlatformScoped):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     balance_pesewas: Mapped[int] = mapped_column(default=0)
+    debits_pesewas: Mapped[int] = mapped_column(default=0, server_default="0")
+    credits_pesewas: Mapped[int] = mapped_column(default=0, server_default="0")
+    """All that was ever added to either side: the balance is their difference."""
 
 
 class Posting(Model, StoreOrPlatformScoped):
@@ -102,6 +105,7 @@ class Posting(Model, StoreOrPlatformScoped):
             postgresql_where=text("kind IN ('capture', 'release')"),
         ),
         Index("uq_postings_store_id_id", "store_id", "id", unique=True),
+        Index("ix_postings_at", "at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

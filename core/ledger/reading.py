@@ -15,6 +15,7 @@ from core.base.preconditions import needs_across_stores
 from core.base.tenancy import current_store_id
 from core.ledger.model import CREDIT_ACCOUNTS, Account, Entry, Posting
 
+_AFTER_ALL = 2**63 - 1
 WithLegs = tuple[Posting, list[tuple[str, int]]]
 """A posting with its legs (account, signed pesewas)."""
 KIND_TEXT = {
@@ -39,6 +40,19 @@ class Wallet:
 
     available_pesewas: int
     held_pesewas: int
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Everything that ever came into a wallet and went out of it, in pesewas."""
+
+    in_pesewas: int
+    out_pesewas: int
+
+    @property
+    def left_pesewas(self) -> int:
+        """What must be in the wallet if no line is missing."""
+        return self.in_pesewas - self.out_pesewas
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,18 @@ def wallet_of(store_id: int) -> Wallet:
     return Wallet(-balances.get("wallet", 0), -balances.get("held", 0))
 
 
+def sums() -> Sums:
+    """What came into the wallet of the current store and went out of it, as kept with each
+    posting: that these are the sums of its lines is a rule of the proof."""
+    # a credit account: what comes in is on its credit side
+    row = db.session.execute(
+        select(Account.credits_pesewas, Account.debits_pesewas).where(
+            Account.store_id == current_store_id(), Account.name == "wallet"
+        )
+    ).one()
+    return Sums(row.credits_pesewas, row.debits_pesewas)
+
+
 def statement(
     before_id: int | None = None, limit: int | None = None
 ) -> list[StatementLine]:
@@ -94,15 +120,16 @@ def statement(
     (keyset)."""
     rows = db.session.execute(
         text(
+            # its lines first: joined as one they are sorted, however many there are
             "SELECT e.id, p.at, p.kind, o.code, e.amount_pesewas, e.balance_pesewas, p.note FROM"
-            " entries e JOIN accounts a ON a.id = e.account_id AND a.name = 'wallet' AND a.store_id"
-            " = :store JOIN postings p ON p.id = e.posting_id LEFT JOIN orders o ON o.id ="
-            " p.order_id WHERE e.store_id = :store AND (CAST(:before AS bigint) IS NULL OR e.id <"
-            " :before) ORDER BY e.id DESC LIMIT :limit"
+            " (SELECT * FROM entries WHERE store_id = :store AND account_id = (SELECT id FROM"
+            " accounts WHERE store_id = :store AND name = 'wallet') AND id < :before"
+            " ORDER BY id DESC LIMIT :limit) e JOIN postings p ON p.id = e.posting_id"
+            " LEFT JOIN orders o ON o.id = p.order_id ORDER BY e.id DESC"
         ),
         {
             "store": current_store_id(),
-            "before": before_id,
+            "before": before_id or _AFTER_ALL,
             "limit": limit or config.current().page_size,
         },
     )
@@ -207,10 +234,27 @@ def books() -> Books:
 
 @needs_across_stores
 def held_total() -> int:
-    """All money held for orders under way, in pesewas."""
+    """All money held for orders under way, in pesewas: of the stores that have one, since the
+    proof of the books says that no other store holds any."""
     found = db.session.scalar(
         text(
             "SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'"
+            " AND store_id IN (SELECT store_id FROM orders WHERE state IN"
+            " ('queued', 'submitting', 'processing', 'failed'))"
         )
     )
     return int(found or 0)
+
+
+@needs_across_stores
+def stores_total() -> tuple[int, int]:
+    """What is in all wallets, and held of all stores, in pesewas. Reads every account: for the page
+    that shows the books."""
+    row = db.session.execute(
+        text(
+            "SELECT coalesce(-sum(balance_pesewas) FILTER (WHERE name = 'wallet'), 0),"
+            " coalesce(-sum(balance_pesewas) FILTER (WHERE name = 'held'), 0)"
+            " FROM accounts WHERE store_id IS NOT NULL"
+        )
+    ).one()
+    return int(row[0]), int(row[1])

@@ -94,6 +94,7 @@ from core.orders.repricing import price_now, process_at
 from core.orders.resending import buy_other, renew_reference, requeue_absent
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
+from core.orders.search_ways import LOOKED_THROUGH
 from core.orders.searching import by_code, by_codes, find_any, with_proof
 from core.orders.selecting import (
     RowResult,
@@ -133,6 +134,7 @@ __all__ = [
     "AGENT_LABELS",
     "FINAL",
     "LONGEST_PASTED",
+    "LOOKED_THROUGH",
     "LOOKS",
     "STATES",
     "TABS",

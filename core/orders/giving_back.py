@@ -8,7 +8,7 @@ payment was confirmed or its customer said that they have paid.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, literal_column, or_
 
 from core.audit import Actor
 from core.base import clock, money
@@ -28,13 +28,14 @@ NOTHING = {
 
 def awaits_giving_back() -> ColumnElement[bool]:
     """Orders whose customers are to get their money back and have not. The same words as
-    `Order.owes_back` and its index."""
+    `Order.owes_back` and its index, the states as constants too: a plan for any values uses the
+    index of some states for these words alone."""
     return and_(
         Order.given_back_at.is_(None),
         or_(
-            Order.state == "refunded",
+            Order.state == literal_column("'refunded'"),
             and_(
-                Order.state.in_(("cancelled", "expired")),
+                Order.state.in_(map(literal_column, ("'cancelled'", "'expired'"))),
                 or_(
                     Order.queued_at.is_not(None),
                     Order.confirmed_at.is_not(None),

@@ -24,9 +24,9 @@ from core.catalog import size_text
 from core.orders.states import FINAL, STATES, WORK, State, move_of
 
 
-def _partial(name: str, where: str, *columns: str, is_unique: bool = False) -> Index:
+def _partial(name: str, where: str, *columns: str) -> Index:
     """An index of the rows of which `where` is true."""
-    return Index(name, *columns, unique=is_unique, postgresql_where=text(where))
+    return Index(name, *columns, postgresql_where=text(where))
 
 
 class Order(Model, StoreScoped):
@@ -51,9 +51,17 @@ class Order(Model, StoreScoped):
             f" ({', '.join(repr(state) for state in sorted(FINAL))})",
             name="masked_when_over",
         ),
-        Index("ix_orders_store_newest", "store_id", "id"),
+        Index("ix_orders_store_created", "store_id", "created_at"),
+        _partial("ix_orders_ended", "final_at IS NOT NULL", "final_at"),
         Index("ix_orders_store_state", "store_id", "state", "id"),
-        Index("ix_orders_recipient", "store_id", "recipient_msisdn", "created_at"),
+        Index(
+            "ix_orders_recipient",
+            text("store_id, recipient_msisdn text_pattern_ops, created_at"),
+        ),
+        Index(
+            "ix_orders_recipient_all",
+            text("recipient_msisdn text_pattern_ops, created_at"),
+        ),
         _partial(
             "ix_orders_open",
             "state IN ('pending', 'queued', 'submitting', 'processing', 'failed')",
@@ -93,27 +101,6 @@ class Order(Model, StoreScoped):
             "store_id",
             "id",
         ),
-        _partial(
-            "uq_orders_pay_code",
-            "pay_code IS NOT NULL",
-            "store_id",
-            "pay_code",
-            is_unique=True,
-        ),
-        _partial("ix_orders_pay_code_age", "pay_code IS NOT NULL", "created_at"),
-        _partial(
-            "ix_orders_told",
-            "state = 'pending' AND told_at IS NOT NULL",
-            "store_id",
-            "id",
-        ),
-        _partial(
-            "ix_orders_answered",
-            "told_at IS NOT NULL AND queued_at IS NOT NULL",
-            "store_id",
-            "queued_at",
-        ),
-        _partial("ix_orders_missing", "missing_since IS NOT NULL", "store_id", "id"),
         _partial(
             "ix_orders_whole_number",
             "final_at IS NOT NULL AND strpos(recipient_msisdn, 'x') = 0",

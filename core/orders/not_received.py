@@ -44,6 +44,13 @@ OPEN_FOR = timedelta(days=7)
 """So long after an order's end it may be said that it has not come."""
 RATE_OVER = timedelta(days=30)
 
+Index(
+    "ix_orders_missing",
+    Order.store_id,
+    Order.id,
+    postgresql_where=Order.missing_since.is_not(None),
+)
+
 
 class Report(Model, StoreScoped):
     """One report and its answer."""

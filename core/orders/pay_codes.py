@@ -11,7 +11,16 @@ import re
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Index,
+    Text,
+    bindparam,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from core.base import clock, config, text_input
@@ -38,6 +47,16 @@ _DAMM = (
 )
 """H. Michael Damm's quasigroup of order 10: it finds every single wrong digit and every swap of
 neighbours."""
+
+_HAS_ONE = Order.pay_code.is_not(None)
+Index(
+    "uq_orders_pay_code",
+    Order.store_id,
+    Order.pay_code,
+    unique=True,
+    postgresql_where=_HAS_ONE,
+)
+Index("ix_orders_pay_code_age", Order.created_at, postgresql_where=_HAS_ONE)
 
 
 def check_digit(digits: str) -> str:

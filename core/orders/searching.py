@@ -1,20 +1,17 @@
-"""Finding orders by what somebody typed or pasted: a code, a number, a name, a reference."""
+"""Finding orders by what somebody typed or pasted: a code, a number, a name, a reference. How each
+is found is said in `search_ways`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ARRAY, BigInteger, any_, cast, or_, select, union_all
 
-from core.base import phones, text_input
+from core.base import tenancy, text_input
 from core.base.db import db
 from core.orders.codes import LONGEST_PASTED, codes_in, read_code
 from core.orders.model import Order
-
-LONGEST_NAMED = 100
-"""Characters of a search that may be a name, a number or a reference; longer ones are pasted texts
-with a code in them."""
+from core.orders.search_ways import LONGEST_NAMED, Reach, ways
 
 
 def by_code(text: str) -> Order | None:
@@ -56,71 +53,50 @@ def with_proof(
     return sorted(found, key=lambda order: order.id, reverse=True)
 
 
-def find_any(asked: str, limit: int) -> list[Order]:
+def find_any(
+    asked: str, limit: int, before: int | None = None, store_id: int | None = None
+) -> list[Order]:
     """Orders by code, reference, number, supplier reference or name, newest first, in what this
-    work may see."""
-    return list(
-        db.session.scalars(
-            searched(select(Order), asked).order_by(Order.id.desc()).limit(limit)
-        )
-    )
+    work may see or in one store of it. `before` is the id to continue from.
 
-
-def searched(query: Select[Order], asked: str) -> Select[Order]:
-    """What a search finds. A code finds its order and nothing else; no digit of a code ever finds a
-    number."""
+    A code finds its order and nothing else; no digit of a code ever finds a number. An empty search
+    finds everything.
+    """
     text = text_input.one_line(asked, LONGEST_PASTED)
-    if not text:
-        return query
-    named = text[:LONGEST_NAMED]
-    ways = [
-        *_by_name_or_number(named),
-        Order.order_ref == named.upper(),
-        Order.supplier_ref == named,
-    ]
+    if store_id is None and not tenancy.sees_everything():
+        store_id = tenancy.current_store_id()
+    reach = Reach(limit, before, store_id)
+    query = select(Order).where(*reach.of(Order)).order_by(Order.id.desc())
+    if text:
+        # one array, of which a plan for any values expects few: of a list of fifty it may expect
+        # more than of the whole store, and read that
+        ids = cast(_found(text, reach), ARRAY(BigInteger))
+        query = query.where(Order.id == any_(ids))
+    return list(db.session.scalars(query.limit(limit)))
+
+
+def _found(text: str, reach: Reach) -> list[int]:
+    """The ids of the newest orders that a search finds, read in one statement or, with a code in
+    it, two."""
+    by_its_code: list[int] = []
     codes = codes_in(text)
-    if not codes:
-        return query.where(or_(*ways))
-    # Ten digits may be a number too, unless somebody wrote them like a code.
-    sure = [
-        code
-        for code in codes
-        if not (code.isdigit() and text.replace(" ", "").isdigit())
-    ]
-    # a question of its own: together they would be one that no index answers
-    found = db.session.execute(
-        select(Order.id, Order.code).where(Order.code.in_(codes))
-    ).all()
-    if any(code in sure for _, code in found):
-        return query.where(Order.id.in_([order_id for order_id, _ in found]))
-    return query.where(or_(Order.code.in_(codes), *ways))
-
-
-def _by_name_or_number(text: str) -> list[ColumnElement[bool]]:
-    """`akosua`, `024 123`, `Akosua 4567`, `tel:0241234567`, or a pasted line with whole numbers in
-    it."""
-    ways: list[ColumnElement[bool]] = [
-        Order.customer_name.icontains(text, autoescape=True)
-    ]
-    bare = re.sub(r"(?i)(tel:|(https?://)?wa\.me/)", "", text)
-    words = [word for word in bare.split() if any(sign.isalpha() for sign in word)]
-    digits = re.sub(
-        r"\D", "", "".join(word for word in bare.split() if word not in words)
+    if codes:
+        # Ten digits may be a number too, unless somebody wrote them like a code.
+        sure = [
+            code
+            for code in codes
+            if not (code.isdigit() and text.replace(" ", "").isdigit())
+        ]
+        rows = db.session.execute(
+            select(Order.id, Order.code).where(Order.code.in_(codes))
+        ).all()
+        by_its_code = [order_id for order_id, _ in rows]
+        if any(code in sure for _, code in rows):
+            return by_its_code
+    # each has its own order and limit, which a UNION takes from a subquery alone
+    found = ways(text[:LONGEST_NAMED], reach)
+    together = union_all(*(select(way.subquery().c[0]) for way in found)).subquery()
+    ids = (select(together.c[0]).distinct().order_by(together.c[0].desc())).limit(
+        reach.limit
     )
-    if len(digits) >= 3:
-        is_number = Order.recipient_msisdn.contains(
-            digits.removeprefix("00").removeprefix("233").lstrip("0") or digits,
-            autoescape=True,
-        )
-        ways.append(
-            and_(
-                is_number,
-                *(
-                    Order.customer_name.icontains(word, autoescape=True)
-                    for word in words
-                ),
-            )
-        )
-    if words and (whole := phones.found_in(bare)):
-        ways.append(Order.recipient_msisdn.in_(whole))
-    return ways
+    return by_its_code + list(db.session.scalars(ids))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import Index, select, text
 
 from core.audit import CUSTOMER, Actor
 from core.base import clock, money
@@ -29,6 +29,19 @@ LONGEST_TRANSACTION = 40
 FEWEST = 5
 """Answers from which on a store's usual time is told, of those of the last week."""
 LATELY = timedelta(days=7)
+
+Index(
+    "ix_orders_told",
+    Order.store_id,
+    Order.id,
+    postgresql_where=text("state = 'pending' AND told_at IS NOT NULL"),
+)
+Index(
+    "ix_orders_answered",
+    Order.store_id,
+    Order.queued_at,
+    postgresql_where=text("told_at IS NOT NULL AND queued_at IS NOT NULL"),
+)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,16 @@ ROWS: dict[str, tuple[str, str]] = {
         WHERE (name IN ('wallet', 'held') AND balance_pesewas > 0) OR (name = 'in_flight' AND balance_pesewas < 0)
         """,
     ),
+    "sums": (
+        "Accounts whose sums of both sides are not those of their entries",
+        """
+        SELECT a.name || coalesce(' of store ' || a.store_id, '') FROM accounts a LEFT JOIN (
+          SELECT account_id, sum(greatest(amount_pesewas, 0)) AS debits, sum(greatest(-amount_pesewas, 0)) AS credits
+          FROM entries GROUP BY account_id
+        ) e ON e.account_id = a.id
+        WHERE a.debits_pesewas <> coalesce(e.debits, 0) OR a.credits_pesewas <> coalesce(e.credits, 0)
+        """,
+    ),
     "charges_alternate": (
         "Orders whose charges by the supplier and their ends do not take turns",
         f"""

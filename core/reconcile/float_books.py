@@ -23,7 +23,9 @@ RISE, DROP = "float_funded", "unexpected_charge"
 def float_pesewas() -> int:
     """Our float at the supplier by our own books."""
     found = db.session.scalar(
-        select(Account.balance_pesewas).where(Account.name == "supplier_float")
+        select(Account.balance_pesewas).where(
+            Account.name == "supplier_float", Account.store_id.is_(None)
+        )
     )
     return int(found or 0)
 
@@ -91,4 +93,8 @@ def books_mark() -> int:
 
 
 def _float_account() -> ScalarSelect[int]:
-    return select(Account.id).where(Account.name == "supplier_float").scalar_subquery()
+    # of no store, as its index says
+    query = select(Account.id).where(
+        Account.name == "supplier_float", Account.store_id.is_(None)
+    )
+    return query.scalar_subquery()

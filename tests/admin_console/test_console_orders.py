@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+import tables_owner
 from console_scenes import Scene
 from visitors import Visitor
 
@@ -131,7 +132,8 @@ def test_filters_combine(
 def test_filters_stay_chosen(owner: Visitor, three: dict[str, str]) -> None:
     page = owner.get("/orders?q=1111&state=stuck&store=kofi&day=today").text
     assert 'value="1111"' in page
-    for value in ("stuck", "kofi", "today"):
+    assert 'list="shops" value="kofi"' in page
+    for value in ("stuck", "today"):
         assert re.search(rf'<option value="{value}" selected>', page), value
 
 
@@ -291,3 +293,44 @@ def test_every_state_has_words_on_both_pages(
     label = orders.AGENT_LABELS[scene.find(code).state]
     assert label in owner.get("/orders").text
     assert label in owner.get(f"/orders/{code}").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("kofi", ["kofi"]),
+        ("KOFI", ["kofi"]),
+        ("kof", ["kofi"]),
+        ("Ama's Da", ["other", "ama"]),
+        ("ama", ["other", "ama"]),
+        ("Data", []),
+    ],
+)
+def test_a_store_is_chosen_by_the_beginning_of_its_name(
+    owner: Visitor, three: dict[str, str], typed: str, names: list[str]
+) -> None:
+    page = owner.get("/orders", query_string={"store": typed}).text
+    assert codes(page) == [three[name] for name in names]
+    if not names:
+        assert "No store has a name or address that begins with" in page
+
+
+def test_several_stores_that_begin_so_are_asked_about(
+    owner: Visitor, three: dict[str, str]
+) -> None:
+    tables_owner.execute("UPDATE stores SET name = 'Ama''s second' WHERE slug = 'kofi'")
+    page = owner.get("/orders?store=ama%27s&q=1111").text
+    assert "Which store?" in page and codes(page) == []
+    assert 'href="/orders?q=1111&amp;store=kofi"' in page
+    exact = owner.get("/orders?store=ama").text
+    assert codes(exact) == [three["other"], three["ama"]]
+    long = owner.get("/orders", query_string={"store": "\u202e%_" * 50})
+    assert long.status_code == 200
+
+
+def test_what_can_be_searched_is_said_when_nothing_is_found(
+    owner: Visitor, three: dict[str, str]
+) -> None:
+    page = owner.get("/orders?q=zebra").text
+    assert "the last three digits of a number or more" in page
+    assert "newest 1,000 orders" in page

@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import tables_owner
 from console_scenes import Scene
 from flask import Flask
 from visitors import Visitor
 
 from core import audit, ledger, orders, proof, stores
+from tests.support.settings import Using
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -445,3 +447,30 @@ def test_finance_funds(
     )
     assert wallet(scene, "kofi") == 53_000
     assert scene.ask(lambda: audit.recent(1))[0].actor_name == "Finance"
+
+
+def test_many_stores_come_in_pages_and_are_found_by_their_beginning(
+    owner: Visitor, using: Using
+) -> None:
+    tables_owner.execute(
+        "INSERT INTO stores (slug, name, colour, welcome, status, closed_note, auto_process,"
+        " markup_bp, version, created_at) SELECT 'shop-' || n, 'Shop ' || n, '#000000', '', 'open',"
+        " '', false, 0, 1, now() FROM generate_series(1, 5) n"
+    )
+    using(page_size=3)
+    seen: list[str] = []
+    address: str | None = "/stores"
+    while address:
+        page = owner.get(address).text
+        assert "All stores" not in page
+        seen += re.findall(r'class="strong" href="/stores/([^"]+)"', page)
+        older = re.search(r'href="(/stores\?after=[^"]+)" rel="next"', page)
+        address = older[1] if older else None
+    assert seen == ["ama", "kofi", *(f"shop-{n}" for n in range(1, 6))]
+    found = owner.get("/stores?q=KOF").text
+    assert re.findall(r'class="strong" href="/stores/([^"]+)"', found) == ["kofi"]
+    assert "type more of the name" in owner.get("/stores?q=shop").text
+    assert "No such store" in owner.get("/stores?q=hop").text
+    assert owner.get("/stores?after=nobody&q=%00x").status_code in (200, 400)
+    using(page_size=50)
+    assert "All stores" in owner.get("/stores").text

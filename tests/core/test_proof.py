@@ -182,6 +182,12 @@ DAMAGE = [
         "SELECT 'in_flight'",
     ),
     (
+        "sums",
+        """UPDATE accounts SET debits_pesewas = debits_pesewas + 1, credits_pesewas = credits_pesewas + 1
+        WHERE name = 'bank'""",
+        "SELECT 'bank'",
+    ),
+    (
         "charges_alternate",
         """INSERT INTO postings (store_id, order_id, kind, n, note, actor_name, at)
         SELECT store_id, id, 'commit', 2, '', 'x', now() FROM orders WHERE id = {processing}""",

@@ -69,6 +69,8 @@ def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) 
         "new": ["pending"],
         "processing": ["processing", "queued", "submitting"],
         "late": [],
+        "paid": [],
+        "missing": [],
         "failed": ["failed"],
         "back": ["refunded"],
         "done": ["cancelled", "completed", "expired"],

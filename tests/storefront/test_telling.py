@@ -554,3 +554,19 @@ def test_forgetting_a_number_forgets_what_was_told(
     assert (
         order.is_masked and order.told_payer is None and order.told_transaction is None
     )
+
+
+def test_an_order_is_found_by_its_pay_code(
+    store: Shop,
+    bundle: Callable[..., int],
+    row: Callable[..., Order],
+    in_store: Callable[..., Any],
+) -> None:
+    code = store.order(bundle())
+    pay_code = row(code).pay_code or ""
+    for typed in (pay_code, f"{pay_code[:3]} {pay_code[3:]}"):
+        found = in_store("ama", lambda typed=typed: orders.find_any(typed, 10))
+        assert code in [order.code for order in found]
+    assert code not in [
+        order.code for order in in_store("kofi", lambda: orders.find_any(pay_code, 10))
+    ]
