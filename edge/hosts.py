@@ -174,6 +174,7 @@ class Makola(Flask):
         return self.url_map.bind(
             # never shown: `url_for` refuses to build links to other hosts
             "makola.invalid",
+            script_name=request.root_path or "/",
             subdomain=place.room,
             url_scheme=request.scheme,
             default_method=request.method,

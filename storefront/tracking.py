@@ -23,22 +23,30 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core import audit, order_view, orders
 from core.base import phones, text_input
+from core.base.language import later, say
+from core.base.sms import message
 from core.order_view import OrderView
 from core.orders import Order
 from storefront import bp, device
+from storefront.addresses import own
 
 LEAST_REFRESH_S = 5
 """Without JavaScript the whole page is loaded again, so never more often than this."""
 
 _REFUSED = "refused"
 """What the session holds between a cancel that was refused and its order's page."""
-NOT_THIS_PAGE = "This form does not belong to this browser, so nothing was done."
+NOT_THIS_PAGE = later("This form does not belong to this browser, so nothing was done.")
+_STEPS = (
+    later("Payment confirmed"),
+    later("Sent to the network"),
+    later("Delivered"),
+)
 AHEAD = {
-    "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
-    "pending": ("Payment confirmed", "Sent to the network", "Delivered"),
-    "queued": ("Sent to the network", "Delivered"),
-    "submitting": ("Delivered",),
-    "processing": ("Delivered",),
+    "awaiting_payment": _STEPS,
+    "pending": _STEPS,
+    "queued": _STEPS[1:],
+    "submitting": _STEPS[2:],
+    "processing": _STEPS[2:],
 }
 """Steps still to come, shown hollow at the end of the timeline. A troubled order promises none."""
 
@@ -87,28 +95,29 @@ def cancel_order(code: str) -> Response | BaseResponse:
     if order is None:
         return _unknown()
     if not _ours(order):
-        sentence = (
-            f"Only the phone or computer that placed this order can cancel it here. {g.store.name}"
-            " can cancel it too."
+        sentence = say(
+            "Only the phone or computer that placed this order can cancel it here. %(store)s can"
+            " cancel it too.",
+            store=g.store.name,
         )
         return _refusal(
-            "Not cancelled",
+            say("Not cancelled"),
             sentence,
-            "Open this page where you ordered, or message the store.",
+            say("Open this page where you ordered, or message the store."),
             403,
         )
     if not device.owns_session(g.store.id):
         return _refusal(
-            "Not cancelled",
-            NOT_THIS_PAGE,
-            "Open the order's page once more and press again.",
+            say("Not cancelled"),
+            say(NOT_THIS_PAGE),
+            say("Open the order's page once more and press again."),
             403,
         )
     try:
         orders.cancel(order.code, audit.CUSTOMER)
     except orders.OrderRefused as refusal:
         session[_REFUSED] = [order.code, refusal.sentence]
-    return redirect(f"/orders/{order.code}", 303)
+    return redirect(own(f"/orders/{order.code}"), 303)
 
 
 @bp.get("/track")
@@ -122,12 +131,12 @@ def track() -> Response | BaseResponse:
     pasted = request.args["code"]
     order = orders.by_code(pasted)
     if order is not None:
-        return redirect(f"/orders/{order.code}", 303)
+        return redirect(own(f"/orders/{order.code}"), 303)
     shown = text_input.one_line(pasted, orders.LONGEST_PASTED)
     wrong = (
-        "Type the code of your order."
+        say("Type the code of your order.")
         if not shown
-        else "No order here has this code. Check it letter by letter."
+        else say("No order here has this code. Check it letter by letter.")
     )
     page = render_template(
         "storefront/track.html",
@@ -150,8 +159,10 @@ def _order_page(view: OrderView, order: Order) -> Response:
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
         refresh_s=max(LEAST_REFRESH_S, math.ceil(poll_s)) if poll_s else None,
-        chat_text=f"Hello, about my order {order.shown_code}.",
-        share_text=f"Order {order.shown_code} at {g.store.name}:",
+        chat_text=message("Hello, about my order %(code)s.", code=order.shown_code),
+        share_text=message(
+            "Order %(code)s at %(store)s:", code=order.shown_code, store=g.store.name
+        ),
     )
     return make_response(page)
 
@@ -178,17 +189,19 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
         "ahead": _ahead(view, order),
         "ours": _ours(order),
         "poll_ms": round(poll_s * 1_000) if poll_s else None,
-        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}",
+        "status_url": own(
+            f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}"
+        ),
     }
 
 
 def _ahead(view: OrderView, order: Order) -> list[str]:
     """The steps still to come; the last one with this store's own recent record, when it has
     one."""
-    steps = list(AHEAD.get(order.state, ()))
+    steps = [say(step) for step in AHEAD.get(order.state, ())]
     usual = orders.usual_of(view.lately, order.network, view.now) if steps else None
     if usual is not None:
-        steps[-1] = f"Delivered: lately about {usual} min after payment"
+        steps[-1] = say("Delivered: lately about %(n)s min after payment", n=usual)
     return steps
 
 
@@ -206,9 +219,14 @@ def _ours(order: Order) -> bool:
 
 
 def _unknown() -> Response:
-    sentence = "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
+    sentence = say(
+        "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
+    )
     return _refusal(
-        "We do not know this order", sentence, "Check the code letter by letter.", 404
+        say("We do not know this order"),
+        sentence,
+        say("Check the code letter by letter."),
+        404,
     )
 
 

@@ -26,10 +26,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import availability, catalog, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
+from core.base.language import later, say
 from storefront import bp, theme
+from storefront.addresses import own
 from storefront.forms import OrderForm
 
-ESTIMATE = (
+ESTIMATE = later(
     "Delivery takes from a few minutes to a few hours once the payment has arrived; "
     "the order page always says where it is."
 )
@@ -37,7 +39,7 @@ ESTIMATE = (
 LOOK_AGAIN_S = 60
 """A shop that sells nothing just now is loaded again so often, so that it opens before the eyes of
 who waits."""
-CHOSEN_IS_GONE = "The bundle you chose is not on sale here now. Choose another."
+CHOSEN_IS_GONE = later("The bundle you chose is not on sale here now. Choose another.")
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,17 @@ def show_store() -> Response:
 @bp.get("/orders")
 def orders_home() -> BaseResponse:
     """A reload of the address the review page was posted to."""
-    return redirect("/", 303)
+    return redirect(own("/"), 303)
 
 
 @bp.get("/robots.txt")
 def robots() -> Response:
-    return Response(
-        "User-agent: *\nDisallow: /orders\nDisallow: /review\nDisallow: /track\n",
-        mimetype="text/plain",
+    private = "\n".join(
+        f"Disallow: {root}/{page}"
+        for root in ("", "/tw")
+        for page in ("orders", "review", "track")
     )
+    return Response(f"User-agent: *\n{private}\n", mimetype="text/plain")
 
 
 @bp.get("/manifest.webmanifest")
@@ -80,7 +84,7 @@ def manifest() -> Response:
     response = jsonify(
         name=g.store.name,
         short_name=g.store.name[:12],
-        start_url="/",
+        start_url=own("/"),
         display="standalone",
         theme_color=colour,
         background_color=theme.PAPER,
@@ -108,7 +112,7 @@ def store_page(
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
     chosen_id = _chosen_id(form)
     if can_order and not errors and _has_chosen_what_is_gone(form, open_groups):
-        errors = {"bundle": CHOSEN_IS_GONE}
+        errors = {"bundle": say(CHOSEN_IS_GONE)}
     page = render_template(
         "storefront/store.html",
         form=form,
@@ -119,10 +123,10 @@ def store_page(
         stop=now.everything,
         unsure_since=now.unsure_since,
         look_again_s=LOOK_AGAIN_S,
-        look_again_at="" if request.method == "GET" else "/",
+        look_again_at="" if request.method == "GET" else own("/"),
         working=_working(open_groups),
         from_prices=_from_prices(open_groups),
-        estimate=ESTIMATE,
+        estimate=say(ESTIMATE),
     )
     return _as_response(page, status)
 
@@ -204,13 +208,9 @@ def _is_offered(bundle_id: int | None, open_groups: list[Group]) -> bool:
 
 
 def _working(open_groups: list[Group]) -> str:
-    """The networks that still sell, as a sentence: "Telecel and AT work."."""
+    """The networks that still sell, as a sentence; empty for none."""
     names = [group.name for group in open_groups]
-    if not names:
-        return ""
-    if len(names) == 1:
-        return f"{names[0]} works."
-    return f"{', '.join(names[:-1])} and {names[-1]} work."
+    return orders.working(names) if names else ""
 
 
 def _from_prices(open_groups: list[Group]) -> str:
@@ -221,7 +221,7 @@ def _from_prices(open_groups: list[Group]) -> str:
         if group.lines
     ]
     if not cheapest:
-        return "Data bundles for MTN, Telecel and AT."
+        return say("Data bundles for MTN, Telecel and AT.")
     return " · ".join(
         f"{name} {line.size_text} GH₵ {money.format_ghs(line.price_pesewas)}"
         for name, line in cheapest

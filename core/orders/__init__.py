@@ -41,7 +41,7 @@ from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.lately import LATELY, lately_delivered, usual_minutes, usual_of
 from core.orders.model import Order, OrderEvent
-from core.orders.placing import Placed, Review, check, place
+from core.orders.placing import Placed, Review, check, place, working
 from core.orders.pressing import (
     free_pesewas,
     goes_in_s,
@@ -244,4 +244,5 @@ __all__ = [
     "watch",
     "whose_turn",
     "wording",
+    "working",
 ]

@@ -12,17 +12,36 @@ from core import cases
 from core.availability import Now
 from core.base import clock, config, money
 from core.base.db import db
+from core.base.language import later, say
 from core.catalog import Bundle
 from core.orders import giving_back, held_up
 from core.orders.held_up import Held
 from core.orders.model import Order
-from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
 from core.stores import Store
 
 _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
 _POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
 _POLL_LAST_S = 60.0
+_CUSTOMERS: dict[State, str] = {
+    "awaiting_payment": later("Pay to start the order."),
+    "pending": later(
+        "%(store)s has your order and sends it once your payment has arrived."
+    ),
+    "queued": later("Accepted. It goes to the network in its turn."),
+    "submitting": later("We are sending it to the network."),
+    "processing": later("With the network since %(sent_at)s."),
+    "completed": later("Delivered, the network says, at %(delivered_at)s."),
+    "failed": later(
+        "The network reports a problem. We keep checking and tell you by %(watched_until)s."
+    ),
+    "refunded": later("Not delivered."),
+    "cancelled": later("Cancelled. Nothing was sent."),
+    "expired": later(
+        "Nothing was sent. If you have paid, send %(store)s a message with this code."
+    ),
+}
 _CONFIRM = "Waiting for you: confirm the payment, then process."
 
 
@@ -69,48 +88,48 @@ def customer_words(
     late = _came_late(order)
     if late == "delivered":
         return Words(
-            "Delivered late",
-            "We had called it not delivered; now the network says it was. Check the number, then"
-            f" settle the payment with {store.name}: send them a message with this code.",
+            say("Delivered late"),
+            say(
+                "We had called it not delivered; now the network says it was. Check the number,"
+                " then settle the payment with %(store)s: send them a message with this code.",
+                store=store.name,
+            ),
             "done",
         )
     if late == "coming":
         return Words(
-            LOOKS["failed"].label,
-            "We had called it not delivered; now the network has it after all, and it may still"
-            f" come. {store.name} settles the payment with you.",
+            say(LOOKS["failed"].label),
+            say(
+                "We had called it not delivered; now the network has it after all, and it may"
+                " still come. %(store)s settles the payment with you.",
+                store=store.name,
+            ),
             LOOKS["failed"].icon,
         )
-    sentences = {
-        "awaiting_payment": "Pay to start the order.",
-        "pending": f"{store.name} has your order and sends it once your payment has arrived.",
-        "queued": "Accepted. It goes to the network in its turn.",
-        "submitting": "We are sending it to the network.",
-        "processing": f"With the network since {_at(order.processing_at)}.",
-        "completed": f"Delivered, the network says, at {_at(order.completed_at)}.",
-        "failed": (
-            "The network reports a problem. We keep checking and tell you by "
-            f"{_at(_watch_end(order), day=True)}."
-        ),
-        "refunded": "Not delivered.",
-        "cancelled": "Cancelled. Nothing was sent.",
-        "expired": (
-            f"Nothing was sent. If you have paid, send {store.name} a message with this code."
-        ),
-    }
+    label = say(look.label)
     why_still = held_up.for_customer(order, store, now, bundle) if now else ""
     if why_still:
-        return Words(look.label, why_still, look.icon)
+        return Words(label, why_still, look.icon)
     if _is_unclear(order):
         return Words(
-            look.label,
-            f"Checking with the network. Nothing is lost{_next_check(order)}.",
+            label,
+            say(
+                "Checking with the network. Nothing is lost%(next)s.",
+                next=_next_check(order),
+            ),
             look.icon,
         )
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    return Words(look.label, sentences[order.state] + _news_waits(order), look.icon)
+    sentence = say(
+        _CUSTOMERS[order.state],
+        store=store.name,
+        sent_at=_at(order.processing_at),
+        delivered_at=_at(order.completed_at),
+        watched_until=_at(_watch_end(order), day=True),
+    )
+    return Words(label, sentence + _news_waits(order), look.icon)
 
 
 def agent_words(order: Order, held: Held | None = None) -> Words:
@@ -237,11 +256,15 @@ def _news_waits(order: Order) -> str:
     waits = order.wait_reason == "news" and order.state != "queued"
     if not waits:
         return ""
-    return " News of many orders came at once: this one is asked about in its turn."
+    return " " + say(
+        "News of many orders came at once: this one is asked about in its turn."
+    )
 
 
 def _next_check(order: Order) -> str:
-    return f"; next check at {_at(order.next_look_at)}" if order.next_look_at else ""
+    if order.next_look_at is None:
+        return ""
+    return say("; next check at %(time)s", time=_at(order.next_look_at))
 
 
 def _reason(order: Order) -> str:

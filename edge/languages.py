@@ -1,0 +1,108 @@
+"""The language of a request, by its address: `/tw/…` on a shop's host is the same page in Twi.
+
+Decides that alone, and gives templates their texts. The language is taken off the address before
+anything else reads it, so routes, limits and figures know one address for a page; what a page links
+to begins with `root`. No cookie and no header of the browser has a say: a stored page is one page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, urlencode
+from wsgiref.types import StartResponse, WSGIApplication
+
+from flask import request
+from markupsafe import Markup
+
+from core.base import config, language
+from edge import hosts
+
+PREFIXES = {f"/{code}": code for code in language.NAMES if code != language.ENGLISH}
+"""What the addresses of a language begin with. English ones begin with nothing."""
+
+KEPT = ("bundle", "code")
+"""Of a page's query, what it shows: the same page in another language is asked for with it."""
+
+
+def install(app: hosts.Makola) -> None:
+    env = app.jinja_env
+    env.add_extension("jinja2.ext.i18n")
+    env.policies["ext.i18n.trimmed"] = True
+    # values go into a text by name, escaped: `page_text`
+    env.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
+    env.globals.update(_=page_text, gettext=page_text, other_languages=others)
+    env.filters["stored"] = language.stored
+    app.context_processor(lambda: {"language": language.current(), "root": root()})
+    app.wrap(ByAddress)
+
+
+class ByAddress:
+    """WSGI layer that takes the language off the address of a shop's page, as if the shop were
+    mounted there."""
+
+    def __init__(self, inner: WSGIApplication) -> None:
+        self._inner = inner
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        prefix = prefix_of(path)
+        if not prefix or not _is_shop(environ.get("HTTP_HOST")):
+            return self._inner(environ, start_response)
+        mounted = {
+            **environ,
+            "SCRIPT_NAME": environ.get("SCRIPT_NAME", "") + prefix,
+            "PATH_INFO": path[len(prefix) :],
+        }
+        with language.spoken(PREFIXES[prefix]):
+            return self._inner(mounted, start_response)
+
+
+def prefix_of(path: str) -> str:
+    """What of PREFIXES a path begins with, as a whole segment; empty for an English one."""
+    head = "/" + path[1:4].partition("/")[0]
+    return head if head in PREFIXES else ""
+
+
+def root() -> str:
+    """What own links begin with, so that they stay in the language of this page."""
+    return request.root_path if request else ""
+
+
+def others() -> list[tuple[str, str, str]]:
+    """(tag, name, address) of this very page in each other language. Empty for an answer to a form:
+    following it would lose what was typed."""
+    if request.method != "GET":
+        return []
+    kept = [(name, request.args[name]) for name in KEPT if name in request.args]
+    # two slashes would begin the address of another host
+    path = "/" + quote(request.path.lstrip("/"))
+    if kept:
+        path += "?" + urlencode(kept)
+    return [
+        (code, name, path if code == language.ENGLISH else f"/{code}{path}")
+        for code, name in language.NAMES.items()
+        if code != language.current()
+    ]
+
+
+def page_text(msgid: str, **values: object) -> Markup:
+    """A text for a template: `_("…", name=value)` and `{% trans %}`. Values are escaped."""
+    found = _markup(language.wording(msgid))
+    return found % values if values else found
+
+
+@lru_cache(maxsize=2_048)
+def _markup(text: str) -> Markup:
+    return Markup(text)  # noqa: S704 - a text of ours: of a template, or of a catalogue
+
+
+def _is_shop(host: str | None) -> bool:
+    try:
+        place = hosts.place_of(host, config.current().base_domain)
+    except hosts.BadHost:
+        return False
+    return place.room == hosts.STORE
