@@ -76,7 +76,7 @@ def path_of(language: str) -> Path:
     return FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
-_LASTS = re.compile(r"([0-9]+) ?(hour|day|week|month)s?", re.IGNORECASE)
+_LASTS = re.compile(r"([0-9]+)\s*(hour|day|week|month)s?", re.IGNORECASE)
 _LASTING = {
     "hour": later("%(n)s hours"),
     "day": later("%(n)s days"),

@@ -77,6 +77,9 @@ _READ = 2_000
 class BadNumber(Refusal):
     """A typed number that cannot be read. `sentence` says how to fix it."""
 
+    def __init__(self, msgid: str, **values: object) -> None:
+        super().__init__(say(msgid, example=say(_EXAMPLE), **values))
+
 
 def parse(text: str) -> Msisdn:
     """Read a Ghanaian mobile number in any usual spelling and return it in E.164.
@@ -88,47 +91,35 @@ def parse(text: str) -> Msisdn:
     """
     compact = _compact(text[:_READ])
     if len(compact) > _LONGEST:
-        raise _bad(
-            later(
-                "That is too long for one phone number. Type one number, %(example)s."
-            )
+        raise BadNumber(
+            "That is too long for one phone number. Type one number, %(example)s."
         )
     if not compact:
-        raise _bad(later("Type the number that should receive the data, %(example)s."))
+        raise BadNumber("Type the number that should receive the data, %(example)s.")
     if re.search(r"[oO]", compact) and re.fullmatch(r"\+?[0-9oO]+", compact):
-        raise _bad(
-            later("There is a letter O in the number. Type the digit 0 instead.")
-        )
+        raise BadNumber("There is a letter O in the number. Type the digit 0 instead.")
     if re.search(r"[^0-9+]", compact):
-        raise _bad(later("Use digits only, %(example)s."))
+        raise BadNumber("Use digits only, %(example)s.")
     if not re.fullmatch(r"\+?[0-9]+", compact):
-        raise _bad(
-            later(
-                "The plus sign belongs at the front, like +233 24 123 4567, or type it"
-                " %(example)s."
-            )
+        raise BadNumber(
+            "The plus sign belongs at the front, like +233 24 123 4567, or type it"
+            " %(example)s."
         )
     national = _national(compact)
     if national.startswith("03"):
-        raise _bad(
-            later(
-                "This is a landline. Data can only go to a mobile number, %(example)s."
-            )
+        raise BadNumber(
+            "This is a landline. Data can only go to a mobile number, %(example)s."
         )
     if national[:3] in ("028", "029"):
-        raise _bad(
-            later(
-                "Numbers starting %(start)s cannot receive data bundles. Use an MTN, Telecel or AT"
-                " number."
-            ),
+        raise BadNumber(
+            "Numbers starting %(start)s cannot receive data bundles. Use an MTN, Telecel or AT"
+            " number.",
             start=national[:3],
         )
     if national[:3] not in _NETWORK_OF_PREFIX:
-        raise _bad(
-            later(
-                "No mobile network in Ghana uses %(start)s. Check the first digits; numbers look"
-                " %(example)s."
-            ),
+        raise BadNumber(
+            "No mobile network in Ghana uses %(start)s. Check the first digits; numbers look"
+            " %(example)s.",
             start=national[:3],
         )
     return "+233" + national[1:]
@@ -285,15 +276,13 @@ def _without_country(compact: str) -> str:
     if digits.startswith("233") and (had_plus or len(digits) > 10):
         return digits[3:]
     if had_plus or digits.startswith("00"):
-        raise _bad(
-            later(
-                "Only numbers of Ghana can receive these bundles. They start with +233 or 0."
-            )
+        raise BadNumber(
+            "Only numbers of Ghana can receive these bundles. They start with +233 or 0."
         )
     if len(digits) == 9 and digits[0] in "25":
         return digits
     if len(digits) == 10 and not digits.startswith("0"):
-        raise _bad(later("A Ghana number starts with 0, %(example)s."))
+        raise BadNumber("A Ghana number starts with 0, %(example)s.")
     if len(digits) != 10:
         raise _wrong_length(len(digits))
     return digits[1:]
@@ -301,14 +290,8 @@ def _without_country(compact: str) -> str:
 
 def _wrong_length(count: int) -> BadNumber:
     if count == 1:
-        return _bad(
-            later("This number has 1 digit; a Ghana number has 10, %(example)s.")
-        )
-    return _bad(
-        later("This number has %(n)s digits; a Ghana number has 10, %(example)s."),
+        return BadNumber("This number has 1 digit; a Ghana number has 10, %(example)s.")
+    return BadNumber(
+        "This number has %(n)s digits; a Ghana number has 10, %(example)s.",
         n=count,
     )
-
-
-def _bad(msgid: str, **values: object) -> BadNumber:
-    return BadNumber(say(msgid, example=say(_EXAMPLE), **values))

@@ -235,9 +235,8 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
             f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The"
             " money is back."
         )
-        return Verdict(
-            "refunded", said, text, later("Not delivered"), cases=tuple(found)
-        )
+        told = _TEXT["refunded"][1]
+        return Verdict("refunded", said, text, told, cases=tuple(found))
     if effect == "case":
         found.append(_against_final(order, word, said))
     if effect == "same" or effect == "case":
