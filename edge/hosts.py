@@ -20,6 +20,7 @@ from werkzeug.routing import MapAdapter
 
 from core.base import config, db
 from core.base.config import Config
+from edge import templates
 from http_server import Refusal
 
 STORE = "store"
@@ -138,6 +139,7 @@ class Makola(Flask):
 
     login_manager: LoginManager
     """Where Flask-Login looks for it."""
+    jinja_environment = templates.SpokenEnvironment
 
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(

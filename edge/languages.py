@@ -1,20 +1,19 @@
 """The language of a request, by its address: `/tw/…` on a shop's host is the same page in Twi.
 
-Decides that alone, and gives templates their texts. The language is taken off the address before
-anything else reads it, so routes, limits and figures know one address for a page; what a page links
-to begins with `root`. No cookie and no header of the browser has a say: a stored page is one page.
+Decides that alone; how templates get their texts is decided in `templates`. The language is taken
+off the address before anything else reads it, so routes, limits and figures know one address for a
+page; what a page links to begins with `root`. No cookie and no header of the browser has a say: a
+stored page is one page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 from wsgiref.types import StartResponse, WSGIApplication
 
 from flask import request
-from markupsafe import Markup
 
 from core.base import config, language
 from edge import hosts
@@ -28,11 +27,7 @@ KEPT = ("bundle", "code")
 
 def install(app: hosts.Makola) -> None:
     env = app.jinja_env
-    env.add_extension("jinja2.ext.i18n")
-    env.policies["ext.i18n.trimmed"] = True
-    # values go into a text by name, escaped: `page_text`
-    env.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
-    env.globals.update(_=page_text, gettext=page_text, other_languages=others)
+    env.globals["other_languages"] = others
     env.filters["stored"] = language.stored
     app.context_processor(lambda: {"language": language.current(), "root": root()})
     app.wrap(ByAddress)
@@ -87,17 +82,6 @@ def others() -> list[tuple[str, str, str]]:
         for code, name in language.NAMES.items()
         if code != language.current()
     ]
-
-
-def page_text(msgid: str, **values: object) -> Markup:
-    """A text for a template: `_("…", name=value)` and `{% trans %}`. Values are escaped."""
-    found = _markup(language.wording(msgid))
-    return found % values if values else found
-
-
-@lru_cache(maxsize=2_048)
-def _markup(text: str) -> Markup:
-    return Markup(text)  # noqa: S704 - a text of ours: of a template, or of a catalogue
 
 
 def _is_shop(host: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +19,8 @@ from visitors import Visitor
 from walk import Walk
 
 from core.base import language
-from edge import languages, stored_pages
+from edge import stored_pages
+from edge.templates import SpokenEnvironment
 from http_server import Head
 
 SPOKEN = (
@@ -47,10 +48,20 @@ def walk(
 
 
 @pytest.fixture
-def bracketed(monkeypatch: pytest.MonkeyPatch) -> None:
+def bracketed(app: Flask) -> Iterator[None]:
     """A language in which every text is itself in brackets."""
     texts = {english: f"⟦{english}⟧" for english in language.catalogue("tw")}
-    monkeypatch.setattr(language, "catalogue", lambda _code: texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(language, "catalogue", lambda _code: texts)
+        forget(app)
+        yield
+    forget(app)
+
+
+def forget(app: Flask) -> None:
+    """No template has its texts already."""
+    assert isinstance(app.jinja_env, SpokenEnvironment)
+    app.jinja_env.forget()
 
 
 def bare(text: str) -> str:
@@ -206,7 +217,7 @@ def test_only_shops_have_languages(app: Flask, host: str) -> None:
     visitor = Visitor(app, host)
     answer = visitor.get("/tw/login")
     assert answer.status_code == 404 and 'lang="en-GH"' in answer.text
-    assert languages.page_text("Continue") == "Continue", "the next request is English"
+    assert language.current() == "en", "the next request is English"
 
 
 def test_a_flood_page_of_an_unknown_shop_is_in_english_for_all(app: Flask) -> None:
