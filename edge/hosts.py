@@ -139,7 +139,7 @@ class Makola(Flask):
 
     login_manager: LoginManager
     """Where Flask-Login looks for it."""
-    jinja_environment = templates.SpokenEnvironment
+    jinja_environment = templates.SpokenEnvironment  # type: ignore[assignment]  # one of Flask's
 
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(
