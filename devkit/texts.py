@@ -1,4 +1,4 @@
-"""The catalogue of texts: found in the code, and brought into each language's file.
+"""The texts that customers read: found in the code, and brought into each language's file.
 
     python -m devkit.texts            write translations/ anew
     python -m devkit.texts --missing  say what each language lacks
@@ -26,7 +26,8 @@ READ = ("core", "edge", "fulfilment", "storefront", "templates")
 TEMPLATE = language.FOLDER / "messages.pot"
 IN_CODE = {"say": None, "later": None, "message": None, "BadNumber": None}
 IN_TEMPLATES = {"_": None, "gettext": None}
-_VALUE = re.compile(r"%\((\w+)\)s")
+_VALUE = re.compile(r"%\(\w+\)s|\{\w+\}")
+"""Filled in by us, or by the script of the page."""
 _TAG = re.compile(r"</?\w[^>]*>")
 _IMPORT = r"^from core\.base\.(language|sms) import"
 _OF_TODAY = (
@@ -39,12 +40,12 @@ _WIDE = 100
 def found() -> Catalog:
     """Every text of the code, with the files that say it. A file's lines move; so they are not
     named."""
-    catalogue = _empty("")
+    texts = _empty("")
     for path in _sources():
         name = path.relative_to(ROOT).as_posix()
         for text in texts_of(path):
-            catalogue.add(text, locations=[(name, 0)])
-    return catalogue
+            texts.add(text, locations=[(name, 0)])
+    return texts
 
 
 def texts_of(path: Path, keywords: Mapping[str, None] | None = None) -> list[str]:
@@ -68,17 +69,17 @@ def kept(code: str) -> Catalog:
 def renewed(texts: Catalog, code: str) -> Catalog:
     """The texts of the code, with the translations that a language's file has for them."""
     known = kept(code)
-    catalogue = _empty(known.header_comment)
+    brought = _empty(known.header_comment)
     for message in texts:
         if message.id:
             said = known.get(message.id)
-            catalogue.add(
+            brought.add(
                 message.id,
                 said.string if said else "",
                 locations=message.locations,
                 user_comments=said.user_comments if said else (),
             )
-    return catalogue
+    return brought
 
 
 def faults(code: str) -> dict[str, str]:
@@ -99,10 +100,10 @@ def faults(code: str) -> dict[str, str]:
     return wrong
 
 
-def written(catalogue: Catalog) -> str:
+def written(texts: Catalog) -> str:
     """The file, without the dates and versions that would change it each time."""
     out = BytesIO()
-    pofile.write_po(out, catalogue, width=_WIDE, sort_output=True, include_lineno=False)
+    pofile.write_po(out, texts, width=_WIDE, sort_output=True, include_lineno=False)
     head = rf'^"(?:{"|".join(_OF_TODAY)}): .*\n'
     return re.sub(head, "", out.getvalue().decode(), flags=re.MULTILINE)
 

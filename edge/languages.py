@@ -18,8 +18,8 @@ from flask import request
 from core.base import config, language
 from edge import hosts
 
-PREFIXES = {f"/{code}": code for code in language.NAMES if code != language.ENGLISH}
-"""What the addresses of a language begin with. English ones begin with nothing."""
+PREFIXES = {root: code for code, root in language.ROOTS.items() if root}
+"""What is taken off an address, and the language that it means."""
 
 KEPT = ("bundle", "code")
 """Of a page's query, what it shows: the same page in another language is asked for with it."""
@@ -27,7 +27,7 @@ KEPT = ("bundle", "code")
 
 def install(app: hosts.Makola) -> None:
     env = app.jinja_env
-    env.globals["other_languages"] = others
+    env.globals.update(other_languages=others, language_roots=language.ROOTS)
     env.filters["stored"] = language.stored
     app.context_processor(lambda: {"language": language.current(), "root": root()})
     app.wrap(ByAddress)
@@ -73,12 +73,12 @@ def others() -> list[tuple[str, str, str]]:
     if request.method != "GET":
         return []
     kept = [(name, request.args[name]) for name in KEPT if name in request.args]
-    # two slashes would begin the address of another host
-    path = "/" + quote(request.path.lstrip("/"))
+    # with one slash at its head, whatever was asked for: two would begin the address of a host
+    path = quote(request.path)
     if kept:
         path += "?" + urlencode(kept)
     return [
-        (code, name, path if code == language.ENGLISH else f"/{code}{path}")
+        (code, name, language.ROOTS[code] + path)
         for code, name in language.NAMES.items()
         if code != language.current()
     ]

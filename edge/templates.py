@@ -70,7 +70,7 @@ class Texts(NodeTransformer):
             return node
         (msgid,) = node.args
         assert isinstance(msgid, nodes.Const), "a text stands in the template"
-        # of a template, or of a catalogue: ours, and so may have markup
+        # of a template, or of a language: ours, and so may have markup
         text = Markup(language.wording(msgid.value))  # noqa: S704
         values = [
             nodes.Pair(nodes.Const(one.key, lineno=node.lineno), one.value)

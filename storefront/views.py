@@ -26,7 +26,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import availability, catalog, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
-from core.base.language import later, say
+from core.base.language import ROOTS, later, say
 from storefront import bp, theme
 from storefront.addresses import own
 from storefront.forms import OrderForm
@@ -71,7 +71,7 @@ def orders_home() -> BaseResponse:
 def robots() -> Response:
     private = "\n".join(
         f"Disallow: {root}/{page}"
-        for root in ("", "/tw")
+        for root in ROOTS.values()
         for page in ("orders", "review", "track")
     )
     return Response(f"User-agent: *\n{private}\n", mimetype="text/plain")

@@ -15,9 +15,11 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-ENGLISH, TWI = "en", "tw"
-NAMES = {ENGLISH: "English", TWI: "Twi"}
-"""Each language by its own name. The keys are tags of BCP 47, and what addresses begin with."""
+ENGLISH = "en"
+NAMES = {ENGLISH: "English", "tw": "Twi"}
+"""Each language by its own name. The keys are tags of BCP 47."""
+ROOTS = {code: "" if code == ENGLISH else f"/{code}" for code in NAMES}
+"""What the addresses of each begin with."""
 FOLDER = Path(__file__).resolve().parents[2] / "translations"
 DOMAIN = "makola"
 
@@ -54,11 +56,11 @@ def wording(msgid: str) -> str:
     language = _spoken.get()
     if language == ENGLISH:
         return msgid
-    return catalogue(language).get(msgid) or msgid
+    return texts(language).get(msgid) or msgid
 
 
 @cache
-def catalogue(language: str) -> Mapping[str, str]:
+def texts(language: str) -> Mapping[str, str]:
     """All texts of a language by their English. Read when its first text is said: most commands
     never say one."""
     from babel.messages import pofile
@@ -87,11 +89,11 @@ _LASTING = {
 
 def stored(words: str) -> str:
     """What is stored in English, in the language of now: a line of a timeline, how long a bundle
-    lasts. What no catalogue knows stays as it is."""
+    lasts. What no language knows stays as it is."""
     language = _spoken.get()
     if language == ENGLISH:
         return words
-    known = catalogue(language).get(words)
+    known = texts(language).get(words)
     lasts = _LASTS.fullmatch(words)
     if known or lasts is None:
         return known or words

@@ -1,4 +1,4 @@
-"""A text is its own name: in English as it stands, elsewhere as the catalogue has it, in messages as
+"""A text is its own name: in English as it stands, elsewhere as its file has it, in messages as
 an SMS can carry it."""
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def test_a_message_is_spelt_for_an_sms() -> None:
     )
 
 
-# The catalogue
+# The files
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_language_says_every_text(code: str) -> None:
     assert texts.faults(code) == {}
 
 
-def test_the_catalogue_is_as_the_code_is() -> None:
+def test_the_files_are_as_the_code_is() -> None:
     """Otherwise: `python -m devkit.texts`."""
     told = texts.found()
     assert texts.TEMPLATE.read_text() == texts.written(told)

@@ -50,9 +50,9 @@ def walk(
 @pytest.fixture
 def bracketed(app: Flask) -> Iterator[None]:
     """A language in which every text is itself in brackets."""
-    texts = {english: f"⟦{english}⟧" for english in language.catalogue("tw")}
+    bracketed = {english: f"⟦{english}⟧" for english in language.texts("tw")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(language, "catalogue", lambda _code: texts)
+        patch.setattr(language, "texts", lambda _code: bracketed)
         forget(app)
         yield
     forget(app)
@@ -101,7 +101,7 @@ def read_aloud(html: str) -> list[str]:
     return flowing + said
 
 
-def test_no_text_of_a_page_is_outside_of_the_catalogue(
+def test_every_text_of_a_page_is_known_by_its_name(
     walk: Callable[[str], Walk], bracketed: None
 ) -> None:
     """Each text in brackets, so what stands outside of them was not asked for by its name."""
@@ -201,6 +201,8 @@ def test_only_the_address_chooses(customer: Visitor, path: str) -> None:
     twi = customer.get(path, headers={"Accept-Language": "en-GB,en"})
     english = customer.get(path[3:], headers={"Accept-Language": "tw,ak"})
     assert '<html lang="tw"' in twi.text and '<html lang="en"' in english.text
+    assert "Track an order" in english.text and "Track an order" not in twi.text
+    assert language.texts("tw")["Track an order"] in twi.text
     for answer in (twi, english):
         assert "Set-Cookie" not in answer.headers
         assert "Language" not in answer.headers.get("Vary", "")
@@ -227,6 +229,7 @@ def test_a_flood_page_of_an_unknown_shop_is_in_english_for_all(app: Flask) -> No
     sent = [(b"host", b"nobody.localhost")]
     page = stored.answer(Head("GET", "/", "/", "", "1.1", sent))
     assert page is not None and b"There is no shop at this address." in page.body
+    assert b'lang="en-GH"' in page.body and b"Nothing here" in page.body
 
 
 def test_nothing_in_twi_is_stored(
@@ -254,8 +257,25 @@ def test_a_timeline_is_read_in_the_language_of_the_page(
     code = customer.order(bundle())
     twi = customer.get(f"/tw/orders/{code}").text
     assert "<span>Ordered</span>" in customer.get(f"/orders/{code}").text
-    assert f"<span>{language.catalogue('tw')['Ordered']}</span>" in twi
+    assert f"<span>{language.texts('tw')['Ordered']}</span>" in twi
     assert "024\xa0123\xa04567" in twi.replace(" ", "\xa0"), "the same device's order"
+
+
+@pytest.mark.parametrize("root", ["", "/tw"])
+def test_what_is_filled_in_is_escaped(
+    shop: Callable[..., Shop],
+    bundle: Callable[..., int],
+    change_store: Callable[..., None],
+    root: str,
+) -> None:
+    """A name of many signs: in a text, in an attribute, and no part of a pattern."""
+    change_store("ama", name='<i>"5%(x)s {y}')
+    customer = shop("ama", root)
+    code = customer.order(bundle())
+    for path in ("/", f"/orders/{code}", "/orders/ZZZZZZZZZZ"):
+        page = customer.get(root + path).text
+        parse_clean(page)
+        assert "<i>" not in page and "&lt;i&gt;&#34;5%(x)s {y}" in page
 
 
 # The stored pages
