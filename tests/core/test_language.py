@@ -48,7 +48,7 @@ def test_a_language_is_of_one_thread_and_ends_with_its_block() -> None:
         ("Delivered", "Aduru"),
         ("30 days", "Nnafua 30"),
         ("1 Week", "Nnawɔtwe 1"),
-        ("24hours", "Nnɔnhwerew 24"),
+        ("24hours", "Nnɔnhwere 24"),
         ("what a person wrote", "what a person wrote"),
         ("valid for 30 days", "valid for 30 days"),
         ("100% sure %(x)s", "100% sure %(x)s"),

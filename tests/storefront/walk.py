@@ -34,6 +34,8 @@ class Walk:
             self.refused,
             self.orders,
             self.tracking,
+            self.lately,
+            self.crowded,
             self.shut,
         ):
             yield from part()
@@ -112,7 +114,10 @@ class Walk:
             ),
         )
         yield "not found", self.get("/nothing/here")
-        yield "wrong method", self.get("/orders/K7QM2XR94T/cancel")
+        refused = self.shop.client.put(
+            f"{self.root}/track", base_url=self.shop.base, headers=headers
+        )
+        yield "wrong method", refused
         yield "too large", self.post("/orders", {"recipient": "1" * 200_000})
         yield "forged", self.post(f"/orders/{self.code}/cancel", {"csrf_token": "x"})
         yield (
@@ -189,6 +194,48 @@ class Walk:
         set_order(self.app, "ama", code, state="expired")
         self.post(f"/orders/{code}/cancel", fields(page))
         yield "cancel after the end", self.get(f"/orders/{code}")
+
+    def lately(self) -> Answers:
+        """Three deliveries of twenty minutes each, so that the next one may be spoken of."""
+        now = clock.now()
+        for number in ("059 765 4321", "059 765 4322", "059 765 4323"):
+            code = Shop(self.app, "ama", self.root).order(self.bundle(), number)
+            set_order(
+                self.app,
+                "ama",
+                code,
+                state="completed",
+                queued_at=now - timedelta(minutes=20),
+                completed_at=now,
+            )
+        customer = Shop(self.app, "ama", self.root)
+        yield "review, usual time", customer.review(self.bundle(), "059 765 4324")
+        code = customer.order(self.bundle(), "059 765 4324")
+        yield "order, usual time", customer.get(f"{self.root}/orders/{code}")
+        set_order(self.app, "ama", code, state="processing", processing_at=now)
+        set_order(self.app, "ama", code, wait_reason="news")
+        yield "order, news waits", customer.get(f"{self.root}/orders/{code}")
+
+    def crowded(self) -> Answers:
+        """More of one device than may wait; more for one number than were taken in an hour."""
+        customer, elsewhere = (
+            Shop(self.app, "ama", self.root),
+            {"REMOTE_ADDR": "196.201.0.9"},
+        )
+        for last in range(6):
+            form = fields(customer.review(self.bundle(), f"055 765 430{last}").text)
+            answer = customer.post(
+                f"{self.root}/orders", form, environ_overrides=elsewhere
+            )
+        yield "too many of one device", answer
+        tables_owner.execute(
+            "UPDATE orders SET queued_at = :now, recipient_msisdn = '+233541112222'",
+            now=clock.now(),
+        )
+        yield (
+            "too many for a number",
+            self.shop.review(self.bundle("at"), "054 111 2222"),
+        )
 
     def shut(self) -> Answers:
         code = self.shop.order(self.bundle("at"), "027 765 4321")
