@@ -22,20 +22,32 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core import catalog, delivery_times
 from core.base import clock, config
 from core.base.db import Model, db
+from core.base.language import later, say
 from core.base.phones import NETWORKS
 from core.catalog import Pause
 from core.delivery_times import Estimate
 
 LINK = {
-    "balance_break": "Sending is stopped while something is settled with the supplier",
-    "credentials": "Sending is stopped while something is settled with the supplier",
-    "supplier_unreachable": "The networks’ supplier has been out of reach",
-    "supplier_silent": "The networks’ supplier has not answered",
-    "breaker": "The networks’ supplier has given no clear answers",
-    "rate": "The networks’ supplier has asked us to wait",
-    "unwatched": "We have not known whether data can be sent",
+    "balance_break": later(
+        "Sending is stopped while something is settled with the supplier"
+    ),
+    "credentials": later(
+        "Sending is stopped while something is settled with the supplier"
+    ),
+    "supplier_unreachable": later("The networks’ supplier has been out of reach"),
+    "supplier_silent": later("The networks’ supplier has not answered"),
+    "breaker": later("The networks’ supplier has given no clear answers"),
+    "rate": later("The networks’ supplier has asked us to wait"),
+    "unwatched": later("We have not known whether data can be sent"),
 }
 """What stops buying altogether, as customers read it before "since 14:02"."""
+
+OWN = {
+    "sales_paused": later("Sales are paused"),
+    "paused": later("%(network)s is paused"),
+    "float": later("Sold out"),
+}
+"""The same of what is stopped by us, or for one network or bundle."""
 
 
 class Buying(Model):
@@ -67,14 +79,10 @@ class Stop:
     @property
     def to_customer(self) -> str:
         """Why and since when, as a sentence for the store's page."""
-        said = LINK.get(self.reason) or {
-            "sales_paused": "Sales are paused",
-            "paused": (
-                f"{NETWORKS[self.network].name if self.network else 'This network'} is paused"
-            ),
-            "float": "Sold out",
-        }.get(self.reason, "Not on sale")
-        return f"{said} since {clock.shown(self.since)}."
+        said = LINK.get(self.reason) or OWN.get(self.reason) or later("Not on sale")
+        network = NETWORKS[self.network].name if self.network else say("This network")
+        what = say(said, network=network)
+        return say("%(what)s since %(time)s.", what=what, time=clock.shown(self.since))
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ def sold_out(now: Now, shelf: Iterable[tuple[int, str, str]]) -> list[SoldOut]:
         is_tail = len(out) > 2 and out == lines[-len(out) :]
         if is_tail:
             smallest = out[0][2]
-            sizes = f"{smallest} and larger"
+            sizes = say("%(size)s and larger", size=smallest)
         since = min(now.short[bundle_id] for bundle_id, *_ in out)
         found.append(SoldOut(network, sizes, since))
     return found

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.base import clock
 from core.base.db import Model
+from core.base.language import say
 from core.base.tenancy import StoreScoped
 
 COUNTED_MOST = 500
@@ -90,8 +91,16 @@ class Estimate:
         if self.estimated < LEAST_TOLD:
             return ""
         if self.estimated < COUNTED_MOST:
-            return f"Right for {self.in_time} of {self.estimated} last week."
-        return f"Right for {self.in_time} of the last {self.estimated}."
+            return say(
+                "Right for %(right)s of %(all)s last week.",
+                right=self.in_time,
+                all=self.estimated,
+            )
+        return say(
+            "Right for %(right)s of the last %(all)s.",
+            right=self.in_time,
+            all=self.estimated,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,10 +115,11 @@ class Record:
     def sentence(self) -> str:
         many = f"{self.delivered:,}"
         if self.delivered >= DELIVERED_MOST:
-            many = f"{DELIVERED_MOST:,} or more"
-        return (
-            f"Delivered {many} orders in the last 30 days, half of them within"
-            f" {lasting(self.half_within_minutes)}."
+            many = say("%(n)s or more", n=format(DELIVERED_MOST, ","))
+        return say(
+            "Delivered %(many)s orders in the last 30 days, half of them within %(time)s.",
+            many=many,
+            time=lasting(self.half_within_minutes),
         )
 
 
@@ -149,5 +159,5 @@ def record_of(row: tuple[int, int | None, str] | None) -> Record | None:
 def lasting(minutes: int) -> str:
     """`40 min`, `90 min`; from two hours on `3 hours`, rounded up."""
     if minutes < 120:
-        return f"{minutes} min" if minutes != 60 else "1 hour"
-    return f"{-(-minutes // 60)} hours"
+        return f"{minutes} min" if minutes != 60 else say("1 hour")
+    return say("%(n)s hours", n=-(-minutes // 60))

@@ -19,6 +19,7 @@ from edge import (
     for_server,
     health,
     kept,
+    languages,
     limits,
     logs,
     metrics,
@@ -38,6 +39,7 @@ def install(app: Makola, config: Config) -> None:
     logs.configure(config)
     filters.install(app)
     errors.install(app)
+    languages.install(app)
     logs.install(app)  # first before_request: a request id for everything that follows
     stored_pages.install(app)
     waits.install(app)  # before anything asks the database

@@ -18,7 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.response import Response as BaseResponse
 
-from core.base import browsers, db, hashing
+from core.base import browsers, db, hashing, language
+from core.base.language import later, wording
 from edge import bind, hosts, logs, refusals, sessions
 from edge.filters import wants_fragment
 
@@ -32,73 +33,83 @@ class Words:
 
 WORDS = {
     400: Words(
-        "That request was not complete",
-        "We could not read it.",
-        "Go back, reload the page and send it again.",
+        later("That request was not complete"),
+        later("We could not read it."),
+        later("Go back, reload the page and send it again."),
     ),
     403: Words(
-        "Not allowed",
-        "You may not do this here.",
-        "Go back and start from the page itself.",
+        later("Not allowed"),
+        later("You may not do this here."),
+        later("Go back and start from the page itself."),
     ),
     404: Words(
-        "Nothing here",
-        "There is no page at this address.",
-        "Check the link, or start again from the front.",
+        later("Nothing here"),
+        later("There is no page at this address."),
+        later("Check the link, or start again from the front."),
     ),
     405: Words(
-        "Not that way",
-        "This page cannot be used like that.",
-        "Go back and use the buttons on the page.",
+        later("Not that way"),
+        later("This page cannot be used like that."),
+        later("Go back and use the buttons on the page."),
     ),
     408: Words(
-        "That took too long",
-        "What you sent did not arrive within ten seconds, so nothing was done.",
-        "Look at your connection and send it again. Sending the same form twice never orders"
-        " twice.",
+        later("That took too long"),
+        later("What you sent did not arrive within ten seconds, so nothing was done."),
+        later(
+            "Look at your connection and send it again. Sending the same form twice never orders"
+            " twice."
+        ),
     ),
     411: Words(
-        "That request was not complete",
-        "It did not say how long it is.",
-        "Go back and send it from the page.",
+        later("That request was not complete"),
+        later("It did not say how long it is."),
+        later("Go back and send it from the page."),
     ),
     413: Words(
-        "Too much at once",
-        "What you sent is larger than any form of ours.",
-        "Go back and send less.",
+        later("Too much at once"),
+        later("What you sent is larger than any form of ours."),
+        later("Go back and send less."),
     ),
     431: Words(
-        "Too much at once",
-        "Your browser sent more along than we read.",
-        "Clear the cookies of this site and load it again.",
+        later("Too much at once"),
+        later("Your browser sent more along than we read."),
+        later("Clear the cookies of this site and load it again."),
     ),
     429: Words(
-        "A little slower, please",
-        "Too many tries from your connection.",
-        "Wait some minutes and try again.",
+        later("A little slower, please"),
+        later("Too many tries from your connection."),
+        later("Wait some minutes and try again."),
     ),
     500: Words(
-        "Something broke on our side",
-        "It has been written down for us to mend.",
-        "Go back and try once more. Sending the same form twice never orders twice.",
+        later("Something broke on our side"),
+        later("It has been written down for us to mend."),
+        later(
+            "Go back and try once more. Sending the same form twice never orders twice."
+        ),
     ),
     503: Words(
-        "Back in a moment",
-        "We cannot reach our records just now.",
-        "Wait a minute and send it again. Sending the same form twice never orders twice.",
+        later("Back in a moment"),
+        later("We cannot reach our records just now."),
+        later(
+            "Wait a minute and send it again. Sending the same form twice never orders twice."
+        ),
     ),
 }
 BUSY = Words(
-    "Busy for a moment",
-    "Somebody else is at the same thing just now.",
-    "Wait a moment and send it again. Sending the same form twice never orders twice.",
+    later("Busy for a moment"),
+    later("Somebody else is at the same thing just now."),
+    later(
+        "Wait a moment and send it again. Sending the same form twice never orders twice."
+    ),
 )
 """A 503 whose reason is another transaction that would not end."""
 NO_COOKIES = Words(
-    "This browser keeps no cookies",
-    "Its forms need one, and none came with this one, so nothing was done.",
-    "Allow cookies for this site in the browser's settings, leave its private window, or use"
-    " another browser. Then open the page again.",
+    later("This browser keeps no cookies"),
+    later("Its forms need one, and none came with this one, so nothing was done."),
+    later(
+        "Allow cookies for this site in the browser's settings, leave its private window, or use"
+        " another browser. Then open the page again."
+    ),
 )
 """A 400 whose form had no token to fit, because there is no cookie at all."""
 TWO_LOG_INS = Words(
@@ -118,7 +129,9 @@ _LIKE = {
     504: 503,
 }
 CROWDED = Words(
-    "Busy for a moment", "Very many people are here just now.", WORDS[503].advice
+    later("Busy for a moment"),
+    later("Very many people are here just now."),
+    WORDS[503].advice,
 )
 """A 503 of the server: too many requests wait, or too many are being sent."""
 RETRY_S = 10
@@ -160,7 +173,7 @@ def _old_page() -> BaseResponse | None:
 
 def unreadable(_error: DataError) -> Response:
     """The database could not take a value as it stands, such as a NUL or a number too large."""
-    return page(400, "Something in it cannot be stored as it stands.")
+    return page(400, later("Something in it cannot be stored as it stands."))
 
 
 def _what_to_say(error: HTTPException) -> tuple[str | None, Words | None]:
@@ -170,7 +183,7 @@ def _what_to_say(error: HTTPException) -> tuple[str | None, Words | None]:
         return None, TWO_LOG_INS
     if isinstance(error, CSRFError):
         if browsers.keeps_ours(request.cookies):
-            return "This page had grown old, so nothing was done.", None
+            return later("This page had grown old, so nothing was done."), None
         return None, NO_COOKIES
     if isinstance(error, RateLimitExceeded):
         return None, None
@@ -200,7 +213,16 @@ def busy(error: hashing.Busy) -> Response:
 def page(
     status: int, sentence: str | None = None, *, words: Words | None = None
 ) -> Response:
-    """The answer for `status`: a whole page, or for htmx a small part without any trigger."""
+    """The answer for `status`: a whole page, or for htmx a small part without any trigger.
+
+    That there is no shop is said in English whatever the address: it is one page for all of them.
+    """
+    spoken = language.ENGLISH if g.get("no_shop") else language.current()
+    with language.spoken(spoken):
+        return _page(status, sentence, words)
+
+
+def _page(status: int, sentence: str | None, words: Words | None) -> Response:
     words = (
         words
         or WORDS.get(status)
@@ -208,9 +230,9 @@ def page(
     )
     values = {
         "status": status,
-        "title": words.title,
-        "sentence": sentence or words.sentence,
-        "advice": words.advice,
+        "title": wording(words.title),
+        "sentence": wording(sentence or words.sentence),
+        "advice": wording(words.advice),
         "request_id": g.get("request_id", "-"),
         "again": _fields() if status == 503 else [],
         "log_in_again": words is NO_COOKIES

@@ -20,6 +20,7 @@ from werkzeug.routing import MapAdapter
 
 from core.base import config, db
 from core.base.config import Config
+from edge import templates
 from http_server import Refusal
 
 STORE = "store"
@@ -138,6 +139,7 @@ class Makola(Flask):
 
     login_manager: LoginManager
     """Where Flask-Login looks for it."""
+    jinja_environment = templates.SpokenEnvironment  # type: ignore[assignment]  # one of Flask's
 
     def __init__(self, import_name: str, **options: Any) -> None:
         super().__init__(
@@ -174,6 +176,7 @@ class Makola(Flask):
         return self.url_map.bind(
             # never shown: `url_for` refuses to build links to other hosts
             "makola.invalid",
+            script_name=request.root_path or "/",
             subdomain=place.room,
             url_scheme=request.scheme,
             default_method=request.method,

@@ -13,6 +13,7 @@ from flask import g, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Forbidden
 
+from core.base.language import later
 from edge import hosts
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -21,7 +22,9 @@ OF_OUR_OWN = frozenset({"same-origin", "none"})
 """What `Sec-Fetch-Site` says when a page of this very host asked, or the person did, by a bookmark
 or by typing."""
 
-SENTENCE = "This request did not come from a page of this address, so nothing was done."
+SENTENCE = later(
+    "This request did not come from a page of this address, so nothing was done."
+)
 
 
 class ForeignOrigin(Forbidden):

@@ -21,6 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core.base import config
 from core.base.config import Config
+from core.base.language import later
 from edge import bodies, hosts, origins, sessions, tokens
 from edge.logs import log
 from http_server import Refusal
@@ -171,7 +172,10 @@ def refuse_bad_address() -> None:
     except Refusal as refusal:
         abort(refusal.status, refusal.sentence)
     if "\x00" in request.path or b"%00" in request.query_string:
-        abort(400, "The address of this page has characters that no page of ours uses.")
+        abort(
+            400,
+            later("The address of this page has characters that no page of ours uses."),
+        )
 
 
 def refuse_forgery() -> None:

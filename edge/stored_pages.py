@@ -20,7 +20,7 @@ from flask import Response, g, request
 from werkzeug.http import parse_etags
 
 from core.base import config
-from edge import bind, compression
+from edge import bind, compression, languages
 from edge.hosts import Makola
 from edge.unknown_shops import OF_ONE_ANSWER, UnknownShops
 from http_server import Head, Ready
@@ -36,8 +36,13 @@ TELLING = frozenset({b"x-forwarded-host", b"range"})
 LONGEST = 400
 """Bytes of a header that is read on the loop. A longer one is read in a thread, in its turn."""
 OF_A_BODY = frozenset({"Content-Length", "Content-Type", "Content-Encoding"})
-FRONT_PAGE = "/"
-POLL = re.compile(r"/orders/[0-9A-Z]{10}/status\?v=[0-9]{1,9}&s=[0-9a-f]{8}", re.ASCII)
+FRONT_PAGES = frozenset({"/", *(f"{prefix}/" for prefix in languages.PREFIXES)})
+"""As they are asked for, one in each language. A page is found by its address alone."""
+POLL = re.compile(
+    rf"(?:{'|'.join(languages.PREFIXES)})?"
+    r"/orders/[0-9A-Z]{10}/status\?v=[0-9]{1,9}&s=[0-9a-f]{8}",
+    re.ASCII,
+)
 """As the page of an order asks. Only one of these is true of an order at a time."""
 POLL_ENDPOINT = "storefront.order_status"
 
@@ -51,7 +56,7 @@ class Key(NamedTuple):
     host: str
     scheme: str
     encoding: str = ""
-    target: str = FRONT_PAGE
+    target: str = "/"
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,8 @@ class Pages:
         encoding = compression.best(encodings)
         if b"hx-request" in headers:
             return self._poll(Key(host, scheme, "", head.target))
-        if head.target == FRONT_PAGE:
-            page = self._page(Key(host, scheme, encoding), has)
+        if head.target in FRONT_PAGES:
+            page = self._page(Key(host, scheme, encoding, head.target), has)
             if page is not None:
                 return page
         return self.unknown_shops.answer(host, scheme, encoding, head.path)
@@ -126,7 +131,7 @@ class Pages:
         shorten a page for who has it already."""
         if request.endpoint == bind.FRONT_PAGE and response.status_code == 200:
             if is_for_everybody(response):
-                self.store(_key(response, FRONT_PAGE), _stored(response))
+                self.store(_key(response, _target()), _stored(response))
                 self._say()
             response.make_conditional(request)
         elif request.endpoint == POLL_ENDPOINT and response.status_code == 204:
@@ -177,7 +182,7 @@ def is_for_everybody(response: Response) -> bool:
         # what is longer is never looked for
         and len(environ.get("HTTP_HOST", "")) <= LONGEST
         and len(environ.get("HTTP_X_FORWARDED_PROTO", "")) <= LONGEST
-        and (request.endpoint != bind.FRONT_PAGE or _target() == FRONT_PAGE)
+        and (request.endpoint != bind.FRONT_PAGE or _target() in FRONT_PAGES)
         and not response.headers.getlist("Set-Cookie")
         and {name.lower() for name in response.vary} <= {"accept-encoding"}
     )

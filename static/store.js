@@ -49,8 +49,8 @@
     var found = digits.length > 2 && groups.filter(function (group) {
       return group.dataset.prefixes.split(' ').indexOf(digits.slice(0, 3)) >= 0;
     })[0];
-    var says = found ? 'Looks like ' + found.dataset.name + '.' : '';
-    if (found && choice && !found.contains(choice)) says += ' ' + called(choice) + ' stays chosen.';
+    var says = found ? hint.dataset.like.replace('{network}', found.dataset.name) : '';
+    if (found && choice && !found.contains(choice)) says += ' ' + hint.dataset.stays.replace('{bundle}', called(choice));
     if (says !== hint.textContent) hint.textContent = says;
     if (guessed !== (found ? found.id : '')) only(guessed = found ? found.id : '');
   }
@@ -69,7 +69,7 @@
     var list = kept();
     if (list.length) {
       list.forEach(function (n) { again.appendChild(button(n, function () { number.value = n; guess(); })); });
-      again.appendChild(button('Forget', function () { keep([]); again.hidden = true; number.focus(); }));
+      again.appendChild(button(again.dataset.forget, function () { keep([]); again.hidden = true; number.focus(); }));
       again.hidden = false;
     }
   }
@@ -93,7 +93,7 @@
     each(d.querySelectorAll('[data-copy]'), function (copy) {
       copy.hidden = !navigator.clipboard;
       copy.onclick = function () {
-        navigator.clipboard.writeText(copy.dataset.copy).then(function () { copy.textContent = 'Copied'; });
+        navigator.clipboard.writeText(copy.dataset.copy).then(function () { copy.textContent = copy.dataset.copied; });
       };
     });
   }

@@ -15,19 +15,21 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core import orders
 from core.base import browsers
+from core.base.language import later, say
 from storefront import bp, device, review
+from storefront.addresses import own
 from storefront.forms import OrderForm
 from storefront.views import store_page
 
-STALE = (
+STALE = later(
     "This page had grown old, so nothing has been ordered yet. Check it once more and press the"
     " button again."
 )
-SLOW_DOWN = (
+SLOW_DOWN = later(
     "Very many orders come from your connection just now, so this one has not been placed. "
     "Wait a minute and press the button again: everything is kept."
 )
-UNREADABLE = (
+UNREADABLE = later(
     "Something in this form was not readable, so nothing has been ordered yet. Check it and press"
     " the button again."
 )
@@ -56,11 +58,13 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
     if not browsers.keeps_ours(request.cookies):
         return review.no_cookies_page(form)
     if not _is_ours():
-        return review.ask_again(form, 400, STALE)
+        return review.ask_again(form, 400, say(STALE))
     if form.idempotency_key is None or form.price_is_bad:
-        return review.review_page(replace(form, idempotency_key=None), 422, UNREADABLE)
+        return review.review_page(
+            replace(form, idempotency_key=None), 422, say(UNREADABLE)
+        )
     if "slow_down_s" in g:
-        return review.ask_again(form, 429, SLOW_DOWN, g.slow_down_s)
+        return review.ask_again(form, 429, say(SLOW_DOWN), g.slow_down_s)
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     try:
         placed = orders.place(
@@ -85,7 +89,7 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
     except orders.RepeatAsked as asked:
         return review.ask_again(form, 422, asked.sentence)
     g.order_created = placed.created
-    response = redirect(f"/orders/{placed.order.code}", 303)
+    response = redirect(own(f"/orders/{placed.order.code}"), 303)
     device.remember(response, g.store.id, placed.order.code)
     return response
 

@@ -11,13 +11,14 @@ from flask import Response, g, make_response, render_template, request
 
 from core import orders
 from core.base import phones, text_input
+from core.base.language import later, say
 from core.orders import Order
 from storefront import bp, device
 
-SLOW_DOWN = (
+SLOW_DOWN = later(
     "Too many tries from your connection just now. Wait a few minutes and try again."
 )
-NO_PAY_CODE = (
+NO_PAY_CODE = later(
     "A pay code has six digits, like 482 913; it stands on the order's page. Check it digit by"
     " digit, or leave it empty."
 )
@@ -40,11 +41,11 @@ def find_by_number() -> Response:
     except phones.BadNumber as bad:
         errors["number"] = bad.sentence
     if typed_code and pay_code is None:
-        errors["pay_code"] = NO_PAY_CODE
+        errors["pay_code"] = say(NO_PAY_CODE)
     if errors or number is None:
         return _page(typed, typed_code, errors)
     if "slow_down_s" in g:
-        response = _page(typed, typed_code, {"": SLOW_DOWN}, 429)
+        response = _page(typed, typed_code, {"": say(SLOW_DOWN)}, 429)
         response.headers["Retry-After"] = str(g.slow_down_s)
         return response
     found = orders.with_proof(number, device.codes(g.store.id), pay_code)
@@ -65,7 +66,7 @@ def _page(
         typed_code=typed_code,
         errors=errors,
         found=found,
-        looks=orders.LOOKS,
+        labels={state: say(look.label) for state, look in orders.LOOKS.items()},
         network_names={key: one.name for key, one in phones.NETWORKS.items()},
     )
     response = make_response(page, status or (422 if errors else 200))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from werkzeug.datastructures import MultiDict
 
 from core.base import phones, text_input
+from core.base.language import say
 from core.orders import OrderDraft
 
 _ECHOED = 60
@@ -51,9 +52,9 @@ class OrderForm:
         bundle_id = _whole(bundle_text)
         if bundle_id is None:
             errors["bundle"] = (
-                "Choose a bundle."
+                say("Choose a bundle.")
                 if not bundle_text.strip()
-                else "Choose a bundle from the list."
+                else say("Choose a bundle from the list.")
             )
         return cls(
             bundle_text=bundle_text[:_ECHOED],

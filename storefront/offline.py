@@ -12,6 +12,7 @@ import json
 
 from flask import Response, current_app, make_response, render_template, request
 
+from core.base.sms import message
 from storefront import bp
 
 LOOK_AGAIN_S = 15
@@ -44,4 +45,8 @@ def service_worker() -> Response:
 
 
 def _page() -> str:
-    return render_template("storefront/offline.html", look_again_s=LOOK_AGAIN_S)
+    return render_template(
+        "storefront/offline.html",
+        look_again_s=LOOK_AGAIN_S,
+        chat_text=message("Hello, about my order:"),
+    )

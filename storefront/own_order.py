@@ -9,6 +9,7 @@ from flask import Response, g, make_response, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import orders
+from core.base.language import later, say
 from core.orders import Order
 from storefront import device
 
@@ -16,15 +17,15 @@ Answer = Response | BaseResponse
 
 _SAID = "refused"
 """What the session holds between a press that was refused and its order's page."""
-NOT_THIS_PAGE = "This form does not belong to this browser, so nothing was done."
-OPEN_AGAIN = "Open the order's page once more and press again."
+NOT_THIS_PAGE = later("This form does not belong to this browser, so nothing was done.")
+OPEN_AGAIN = later("Open the order's page once more and press again.")
 
 
 def for_its_device(
     title: str, sentence: str
 ) -> Callable[[Callable[[Order], Answer]], Callable[[str], Answer]]:
     """A view of one order, for the device that placed it alone. Others read `title` and `sentence`,
-    in which `{store}` is the store's name."""
+    in which `%(store)s` is the store's name."""
 
     def wrap(view: Callable[[Order], Answer]) -> Callable[[str], Answer]:
         @wraps(view)
@@ -33,11 +34,11 @@ def for_its_device(
             if order is None:
                 return unknown()
             if not is_ours(order):
-                said = sentence.format(store=g.store.name)
-                advice = "Open this page where you ordered, or message the store."
-                return refusal(title, said, advice, 403)
+                said = say(sentence, store=g.store.name)
+                advice = say("Open this page where you ordered, or message the store.")
+                return refusal(say(title), said, advice, 403)
             if request.method == "POST" and not device.owns_session(g.store.id):
-                return refusal(title, NOT_THIS_PAGE, OPEN_AGAIN, 403)
+                return refusal(say(title), say(NOT_THIS_PAGE), say(OPEN_AGAIN), 403)
             return view(order)
 
         return looked
@@ -66,9 +67,14 @@ def said_refused(order: Order) -> str:
 
 
 def unknown() -> Response:
-    sentence = "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
+    sentence = say(
+        "No order here has this code. Codes have ten letters and digits, like K7QM-2XR9-4T."
+    )
     return refusal(
-        "We do not know this order", sentence, "Check the code letter by letter.", 404
+        say("We do not know this order"),
+        sentence,
+        say("Check the code letter by letter."),
+        404,
     )
 
 

@@ -18,6 +18,7 @@ from core.base import config, money
 from core.catalog import ShelfLine
 from core.stores import Store
 from storefront import bp, theme
+from storefront.addresses import own
 
 PREVIEW_KEPT_S = 3_600
 ICON_KEPT_S = 86_400
@@ -71,7 +72,7 @@ def manifest() -> Response:
     response = jsonify(
         name=store.name,
         short_name=store.name[:12],
-        start_url="/",
+        start_url=own("/"),
         display="standalone",
         theme_color=colour,
         background_color=theme.PAPER,

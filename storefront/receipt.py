@@ -14,8 +14,10 @@ from markupsafe import Markup
 
 from core import orders
 from core.base import clock, config, phones
+from core.base.sms import message
 from core.order_view import OrderView
 from storefront import bp, theme
+from storefront.addresses import own
 from storefront.own_order import is_ours, unknown
 
 _MASK = 2
@@ -29,7 +31,7 @@ def show_receipt(code: str) -> Response:
     order = view.order
     if order is None:
         return unknown()
-    address = f"{config.current().address(g.store.slug)}/orders/{order.code}"
+    address = config.current().address(g.store.slug) + own(f"/orders/{order.code}")
     page = render_template(
         "storefront/receipt.html",
         order=order,
@@ -42,7 +44,11 @@ def show_receipt(code: str) -> Response:
         address=address,
         qr=_qr(address),
         style=theme.stylesheet(g.store.colour, "receipt.css"),
-        share_text=f"Receipt of order {order.shown_code} at {g.store.name}:",
+        share_text=message(
+            "Receipt of order %(code)s at %(store)s:",
+            code=order.shown_code,
+            store=g.store.name,
+        ),
     )
     response = make_response(page)
     response.headers["Cache-Control"] = "no-store"

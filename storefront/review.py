@@ -23,16 +23,19 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import availability, catalog, orders
 from core.availability import Now
 from core.base import browsers, clock, money, phones
+from core.base.language import later, say
+from core.base.sms import message
 from core.orders import Order
 from storefront import bp, device
+from storefront.addresses import own
 from storefront.forms import OrderForm, new_key
 from storefront.views import FOLLOW, store_page
 
-SLOW_DOWN = (
+SLOW_DOWN = later(
     "Very many orders are begun from your connection just now. Wait a minute and press Continue"
     " again: everything is kept."
 )
-GONE = (
+GONE = later(
     "What you choose here is kept for an hour, and for the browser in which you chose it. If you"
     " pressed Yes, the order has been placed and has a page of its own."
 )
@@ -47,7 +50,7 @@ def begin(form: OrderForm) -> Response | BaseResponse:
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     line = orders.check(form.bundle_id, form.recipient_msisdn, g.store).line
     if "slow_down_s" in g:
-        response = store_page(form, 429, {"": SLOW_DOWN})
+        response = store_page(form, 429, {"": say(SLOW_DOWN)})
         response.headers["Retry-After"] = str(g.slow_down_s)
         return response
     draft_id = orders.draft(
@@ -59,7 +62,7 @@ def begin(form: OrderForm) -> Response | BaseResponse:
         caller=device.caller(g.store.id),
     )
     g.draft_made = True
-    to_review = redirect(f"/review/{draft_id}", 303)
+    to_review = redirect(own(f"/review/{draft_id}"), 303)
     device.greet(to_review, g.store.id)
     return to_review
 
@@ -74,9 +77,9 @@ def show_review(draft_id: str) -> Response:
     if found is None:
         page = render_template(
             "storefront/error.html",
-            title="This page has been put away",
-            sentence=GONE,
-            advice="Choose the bundle again.",
+            title=say("This page has been put away"),
+            sentence=say(GONE),
+            advice=say("Choose the bundle again."),
         )
         return make_response(page, 404)
     if found.order is not None:
@@ -126,7 +129,7 @@ def back_to_it(form: OrderForm, status: int) -> BaseResponse | None:
     if draft_id is None:
         return None
     g.refused_as = status
-    return redirect(f"/review/{draft_id}", 303)
+    return redirect(own(f"/review/{draft_id}"), 303)
 
 
 def _as_refused(draft_id: str, form: OrderForm) -> Response | None:
@@ -186,7 +189,7 @@ def no_cookies_page(form: OrderForm | None = None) -> Response:
 
     Raises `orders.OrderRefused` when what the form asks for could not be ordered by anybody.
     """
-    wish = "Hello, I would like to order data."
+    wish = message("Hello, I would like to order data.")
     if (
         form is not None
         and form.bundle_id is not None
@@ -194,7 +197,11 @@ def no_cookies_page(form: OrderForm | None = None) -> Response:
     ):
         line = orders.check(form.bundle_id, form.recipient_msisdn, g.store).line
         bundle = f"{phones.NETWORKS[line.network].name} {line.size_text}"
-        wish = f"Hello, I would like {bundle} for {phones.show(form.recipient_msisdn)}."
+        wish = message(
+            "Hello, I would like %(bundle)s for %(number)s.",
+            bundle=bundle,
+            number=phones.show(form.recipient_msisdn),
+        )
     page = render_template("storefront/no_cookies.html", wish=wish)
     return _kept_by_nobody(make_response(page, 400))
 
@@ -202,9 +209,13 @@ def no_cookies_page(form: OrderForm | None = None) -> Response:
 def price_sentence(form: OrderForm, price_pesewas: int) -> str:
     now = f"GH₵ {money.format_ghs(price_pesewas)}"
     if form.price_seen_pesewas is None:
-        return f"The price is {now} now. Nothing has been ordered yet."
+        return say("The price is %(now)s now. Nothing has been ordered yet.", now=now)
     was = f"GH₵ {money.format_ghs(form.price_seen_pesewas)}"
-    return f"The price has changed from {was} to {now}. Nothing has been ordered yet."
+    return say(
+        "The price has changed from %(was)s to %(now)s. Nothing has been ordered yet.",
+        was=was,
+        now=now,
+    )
 
 
 def _placed_page(order: Order) -> Response:
@@ -233,23 +244,27 @@ def _estimate(line: catalog.ShelfLine, now: Now) -> str:
     """How long it usually takes, when that may be said; else what is true of every order."""
     usual = now.estimate(line.network, line.bundle_id)
     if usual is None:
-        return FOLLOW
-    name = g.store.name
-    return (
-        f"Usually within {usual.within} once {name} has your payment. {usual.how_right}"
+        return say(FOLLOW)
+    within = say(
+        "Usually within %(time)s once %(store)s has your payment.",
+        time=usual.within,
+        store=g.store.name,
     )
+    return f"{within} {usual.how_right}"
 
 
 def _with_article(network: str) -> str:
     """As spoken: "an MTN", "a Telecel", "an AT"."""
     name = phones.NETWORKS[network].name
-    return f"{'a' if network == 'telecel' else 'an'} {name}"
+    if network == "telecel":
+        return say("a %(network)s", network=name)
+    return say("an %(network)s", network=name)
 
 
 def _ago(moment: datetime) -> str:
     minutes = int((clock.now() - moment).total_seconds() // 60)
     if minutes < 1:
-        return "less than a minute ago"
+        return say("less than a minute ago")
     if minutes == 1:
-        return "a minute ago"
-    return f"{minutes} minutes ago"
+        return say("a minute ago")
+    return say("%(n)s minutes ago", n=minutes)

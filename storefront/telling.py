@@ -16,8 +16,11 @@ from werkzeug.datastructures import MultiDict
 
 from core import orders
 from core.base import clock, phones, text_input
+from core.base.language import later, say
+from core.base.sms import message
 from core.orders import Order, not_received, telling
 from storefront import bp, device
+from storefront.addresses import own
 from storefront.own_order import Answer, for_its_device, say_refused
 
 _TIME = re.compile(r"([0-9]{1,2})[ .:h]?([0-9]{2})\s*([ap])?\.?m?\.?", re.IGNORECASE)
@@ -45,11 +48,11 @@ class PaidForm:
         errors: dict[str, str] = {}
         paid_at = moment_of(time_text)
         if paid_at is None:
-            errors["time"] = "Write the time as on a clock, like 10:04."
+            errors["time"] = say("Write the time as on a clock, like 10:04.")
         if not payer and not transaction:
-            errors["payer"] = "Say from which number, or in which name, you paid."
+            errors["payer"] = say("Say from which number, or in which name, you paid.")
         if transaction and not _TRANSACTION.fullmatch(transaction):
-            errors["transaction"] = (
+            errors["transaction"] = say(
                 "A transaction id has 4 to 40 letters and digits and no spaces. Leave it empty if"
                 " you do not have it."
             )
@@ -90,15 +93,15 @@ def _as_number(payer: str) -> str:
         return payer
 
 
-_PAID_ELSEWHERE = (
+_PAID_ELSEWHERE = later(
     "Only the phone or computer that placed this order can say here that it is paid. You can also"
-    " tell {store} in a message."
+    " tell %(store)s in a message."
 )
-_MISSED_ELSEWHERE = (
+_MISSED_ELSEWHERE = later(
     "Only the phone or computer that placed this order can say here that it has not come. You can"
-    " also tell {store} in a message."
+    " also tell %(store)s in a message."
 )
-_NOT_TOLD = "Not told"
+_NOT_TOLD = later("Not told")
 
 
 @bp.get("/orders/<code>/paid")
@@ -125,7 +128,7 @@ def tell_paid(order: Order) -> Answer:
 
 
 def _to(order: Order) -> Answer:
-    return redirect(f"/orders/{order.code}", 303)
+    return redirect(own(f"/orders/{order.code}"), 303)
 
 
 def _paid_page(order: Order, form: PaidForm) -> Answer:
@@ -154,7 +157,7 @@ def tell_not_received(order: Order) -> Answer:
         ),
     }
     if typed["balance"] not in not_received.BALANCES:
-        why = {"balance": "Choose what the balance of the phone shows."}
+        why = {"balance": say("Choose what the balance of the phone shows.")}
         return _not_received_page(order, typed, why)
     try:
         not_received.report(order.code, **typed)
@@ -171,7 +174,7 @@ def _not_received_page(
         order,
         errors,
         typed=typed,
-        balances=not_received.BALANCES,
+        balances={key: say(text) for key, text in not_received.BALANCES.items()},
     )
 
 
@@ -184,7 +187,7 @@ def _page(
         order=order,
         errors=errors,
         network_name=phones.NETWORKS[order.network].name,
-        chat_text=f"Hello, about my order {order.shown_code}.",
+        chat_text=message("Hello, about my order %(code)s.", code=order.shown_code),
         **inputs,
     )
     response = make_response(page, 422 if errors else 200)

@@ -23,9 +23,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core import audit, order_view, orders
 from core.base import clock, phones, text_input
+from core.base.language import later, say
+from core.base.sms import message
 from core.order_view import OrderView
 from core.orders import Order
 from storefront import bp, device
+from storefront.addresses import own
 from storefront.own_order import (
     for_its_device,
     is_ours,
@@ -37,12 +40,17 @@ from storefront.own_order import (
 LEAST_REFRESH_S = 5
 """Without JavaScript the whole page is loaded again, so never more often than this."""
 
+_STEPS = (
+    later("Payment confirmed"),
+    later("Sent to the network"),
+    later("Delivered"),
+)
 AHEAD = {
-    "awaiting_payment": ("Payment confirmed", "Sent to the network", "Delivered"),
-    "pending": ("Payment confirmed", "Sent to the network", "Delivered"),
-    "queued": ("Sent to the network", "Delivered"),
-    "submitting": ("Delivered",),
-    "processing": ("Delivered",),
+    "awaiting_payment": _STEPS,
+    "pending": _STEPS,
+    "queued": _STEPS[1:],
+    "submitting": _STEPS[2:],
+    "processing": _STEPS[2:],
 }
 """Steps still to come, shown hollow at the end of the timeline. A troubled order promises none."""
 
@@ -86,9 +94,11 @@ def order_status(code: str) -> Response:
 
 @bp.post("/orders/<code>/cancel")
 @for_its_device(
-    "Not cancelled",
-    "Only the phone or computer that placed this order can cancel it here. {store} can cancel it"
-    " too.",
+    later("Not cancelled"),
+    later(
+        "Only the phone or computer that placed this order can cancel it here. %(store)s can cancel"
+        " it too."
+    ),
 )
 def cancel_order(order: Order) -> BaseResponse:
     """Cancel a pending order, from the device that made it."""
@@ -96,7 +106,7 @@ def cancel_order(order: Order) -> BaseResponse:
         orders.cancel(order.code, audit.CUSTOMER)
     except orders.OrderRefused as refused:
         say_refused(order, refused.sentence)
-    return redirect(f"/orders/{order.code}", 303)
+    return redirect(own(f"/orders/{order.code}"), 303)
 
 
 @bp.get("/track")
@@ -110,12 +120,12 @@ def track() -> Response | BaseResponse:
     pasted = request.args["code"]
     order = orders.by_code(pasted)
     if order is not None:
-        return redirect(f"/orders/{order.code}", 303)
+        return redirect(own(f"/orders/{order.code}"), 303)
     shown = text_input.one_line(pasted, orders.LONGEST_PASTED)
     wrong = (
-        "Type the code of your order."
+        say("Type the code of your order.")
         if not shown
-        else "No order here has this code. Check it letter by letter."
+        else say("No order here has this code. Check it letter by letter.")
     )
     page = render_template(
         "storefront/track.html",
@@ -138,7 +148,9 @@ def _order_page(view: OrderView, order: Order) -> Response:
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
         refresh_s=max(LEAST_REFRESH_S, math.ceil(poll_s)) if poll_s else None,
-        share_text=f"Order {order.shown_code} at {g.store.name}:",
+        share_text=message(
+            "Order %(code)s at %(store)s:", code=order.shown_code, store=g.store.name
+        ),
     )
     return make_response(page)
 
@@ -154,7 +166,7 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
         "may_tell": orders.telling.may_tell(order),
         "is_told": orders.telling.is_told(order),
         "answers_in": _answers_in(order),
-        "chat_text": f"Hello, about my order {order.shown_code}.",
+        "chat_text": message("Hello, about my order %(code)s.", code=order.shown_code),
         "may_report": orders.not_received.may_report(order),
         "report_from": _report_from(order),
         "bundle": view.bundle,
@@ -162,7 +174,9 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
         "ahead": _ahead(view, order),
         "ours": is_ours(order),
         "poll_ms": round(poll_s * 1_000) if poll_s else None,
-        "status_url": f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}",
+        "status_url": own(
+            f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}"
+        ),
     }
 
 
@@ -184,8 +198,14 @@ def _answers_in(order: Order) -> str:
     if usual is None:
         return ""
     if waited > 2 * usual:
-        return f"It takes longer than usual: {g.store.name} usually answers within {usual} min."
-    return f"{g.store.name} usually answers within {usual} min."
+        return say(
+            "It takes longer than usual: %(store)s usually answers within %(n)s min.",
+            store=g.store.name,
+            n=usual,
+        )
+    return say(
+        "%(store)s usually answers within %(n)s min.", store=g.store.name, n=usual
+    )
 
 
 def _report_from(order: Order) -> datetime | None:
@@ -197,10 +217,13 @@ def _report_from(order: Order) -> datetime | None:
 
 def _ahead(view: OrderView, order: Order) -> list[str]:
     """The steps still to come; before the payment, with how long the last one usually takes."""
-    steps = list(AHEAD.get(order.state, ()))
+    steps = [say(step) for step in AHEAD.get(order.state, ())]
     usual = view.now.estimate(order.network, order.bundle_id)
     if order.state == "pending" and usual is not None:
-        steps[-1] = f"Delivered, usually within {usual.within} of the confirmed payment"
+        steps[-1] = say(
+            "Delivered, usually within %(time)s of the confirmed payment",
+            time=usual.within,
+        )
     return steps
 
 

@@ -25,16 +25,18 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import availability, catalog, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
+from core.base.language import ROOTS, later, say
 from core.delivery_times import Estimate, Record
 from storefront import bp, pictures
+from storefront.addresses import own
 from storefront.forms import OrderForm
 
-FOLLOW = "The order page always says where your data is."
+FOLLOW = later("The order page always says where your data is.")
 
 LOOK_AGAIN_S = 60
 """A shop that sells nothing just now is loaded again so often, so that it opens before the eyes of
 who waits."""
-CHOSEN_IS_GONE = "The bundle you chose is not on sale here now. Choose another."
+CHOSEN_IS_GONE = later("The bundle you chose is not on sale here now. Choose another.")
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,17 @@ def show_store() -> Response:
 @bp.get("/orders")
 def orders_home() -> BaseResponse:
     """A reload of the address the review page was posted to."""
-    return redirect("/", 303)
+    return redirect(own("/"), 303)
 
 
 @bp.get("/robots.txt")
 def robots() -> Response:
-    return Response(
-        "User-agent: *\nDisallow: /orders\nDisallow: /review\nDisallow: /track\n",
-        mimetype="text/plain",
+    private = "\n".join(
+        f"Disallow: {root}/{page}"
+        for root in ROOTS.values()
+        for page in ("orders", "review", "track")
     )
+    return Response(f"User-agent: *\n{private}\n", mimetype="text/plain")
 
 
 @bp.get("/preview.png")
@@ -91,7 +95,7 @@ def store_page(
     can_order = g.store.is_open and now.everything is None and bool(open_groups)
     chosen_id = _chosen_id(form)
     if can_order and not errors and _has_chosen_what_is_gone(form, open_groups):
-        errors = {"bundle": CHOSEN_IS_GONE}
+        errors = {"bundle": say(CHOSEN_IS_GONE)}
     page = render_template(
         "storefront/store.html",
         form=form,
@@ -102,11 +106,11 @@ def store_page(
         stop=now.everything,
         unsure_since=now.unsure_since,
         look_again_s=LOOK_AGAIN_S,
-        look_again_at="" if request.method == "GET" else "/",
+        look_again_at="" if request.method == "GET" else own("/"),
         working=_working(open_groups),
         from_prices=_from_prices(open_groups),
         preview_address=pictures.preview_address(g.store, _cheapest(open_groups)),
-        follow=FOLLOW,
+        follow=say(FOLLOW),
         record=record,
         is_timed=record is not None or any(group.usual for group in groups),
     )
@@ -196,20 +200,16 @@ def _is_offered(bundle_id: int | None, open_groups: list[Group]) -> bool:
 
 
 def _working(open_groups: list[Group]) -> str:
-    """The networks that still sell, as a sentence: "Telecel and AT work."."""
+    """The networks that still sell, as a sentence; empty for none."""
     names = [group.name for group in open_groups]
-    if not names:
-        return ""
-    if len(names) == 1:
-        return f"{names[0]} works."
-    return f"{', '.join(names[:-1])} and {names[-1]} work."
+    return orders.working(names) if names else ""
 
 
 def _from_prices(open_groups: list[Group]) -> str:
     """One line for link previews: the cheapest bundle of each network."""
     cheapest = _cheapest(open_groups)
     if not cheapest:
-        return "Data bundles for MTN, Telecel and AT."
+        return say("Data bundles for MTN, Telecel and AT.")
     return " · ".join(
         f"{name} {line.size_text} GH₵ {money.format_ghs(line.price_pesewas)}"
         for name, line in cheapest

@@ -244,7 +244,10 @@ def test_every_page_of_a_store_and_every_log_in_fits(
                         "/nowhere"])):  # fmt: skip
         context = opened(browser, visitor(host), port)
         page = context.new_page()
-        for path in [*paths, *(f"/orders/{code}" for code in busy if host == "ama")]:
+        if host == "ama":
+            paths += [f"/orders/{code}" for code in busy]
+            paths += [f"/tw{path}" for path in paths]
+        for path in paths:
             page.goto(path)
             found += problems(page, f"{host} {path}", larger=host == "ama")
         if host == "ama":
@@ -265,6 +268,8 @@ def test_every_page_of_a_store_and_every_log_in_fits(
             found += problems(page, "receipt", larger=True)
             page.goto(review)
             found += problems(page, "placed", larger=True)
+            page.goto(review.replace("/review/", "/tw/review/"))
+            found += problems(page, "placed, in Twi", larger=True)
         context.close()
     assert found == [], "\n".join(found)
 

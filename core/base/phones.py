@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 from core.base import text_input
+from core.base.language import later, say
 from core.base.refusal import Refusal
 
 Msisdn = str
@@ -66,7 +67,7 @@ such as a reference."""
 _HIDDEN = re.compile(r"(?:[^\d\s()+.\-/]|\.{2,})+")
 """What stands for digits that are not shown: `024****567`, `024 ••• 4567`, `024...567`."""
 _TRAILING_ZERO = re.compile(r"\.0+$")
-_EXAMPLE = "like 024 123 4567"
+_EXAMPLE = later("like 024 123 4567")
 _LONGEST = 30
 """Signs of a number without blanks. The longest spelling has 16; twice that is two numbers."""
 _READ = 2_000
@@ -75,6 +76,9 @@ _READ = 2_000
 
 class BadNumber(Refusal):
     """A typed number that cannot be read. `sentence` says how to fix it."""
+
+    def __init__(self, msgid: str, **values: object) -> None:
+        super().__init__(say(msgid, example=say(_EXAMPLE), **values))
 
 
 def parse(text: str) -> Msisdn:
@@ -88,32 +92,35 @@ def parse(text: str) -> Msisdn:
     compact = _compact(text[:_READ])
     if len(compact) > _LONGEST:
         raise BadNumber(
-            f"That is too long for one phone number. Type one number, {_EXAMPLE}."
+            "That is too long for one phone number. Type one number, %(example)s."
         )
     if not compact:
-        raise BadNumber(f"Type the number that should receive the data, {_EXAMPLE}.")
+        raise BadNumber("Type the number that should receive the data, %(example)s.")
     if re.search(r"[oO]", compact) and re.fullmatch(r"\+?[0-9oO]+", compact):
         raise BadNumber("There is a letter O in the number. Type the digit 0 instead.")
     if re.search(r"[^0-9+]", compact):
-        raise BadNumber(f"Use digits only, {_EXAMPLE}.")
+        raise BadNumber("Use digits only, %(example)s.")
     if not re.fullmatch(r"\+?[0-9]+", compact):
         raise BadNumber(
-            f"The plus sign belongs at the front, like +233 24 123 4567, or type it {_EXAMPLE}."
+            "The plus sign belongs at the front, like +233 24 123 4567, or type it"
+            " %(example)s."
         )
     national = _national(compact)
     if national.startswith("03"):
         raise BadNumber(
-            "This is a landline. Data can only go to a mobile number, " + _EXAMPLE + "."
+            "This is a landline. Data can only go to a mobile number, %(example)s."
         )
     if national[:3] in ("028", "029"):
         raise BadNumber(
-            f"Numbers starting {national[:3]} cannot receive data bundles. Use an MTN, Telecel or"
-            " AT number."
+            "Numbers starting %(start)s cannot receive data bundles. Use an MTN, Telecel or AT"
+            " number.",
+            start=national[:3],
         )
     if national[:3] not in _NETWORK_OF_PREFIX:
         raise BadNumber(
-            f"No mobile network in Ghana uses {national[:3]}. Check the first digits; numbers look"
-            f" {_EXAMPLE}."
+            "No mobile network in Ghana uses %(start)s. Check the first digits; numbers look"
+            " %(example)s.",
+            start=national[:3],
         )
     return "+233" + national[1:]
 
@@ -255,7 +262,7 @@ def _national(compact: str) -> str:
     if rest.startswith("0") and len(rest) == 10:
         rest = rest[1:]
     if len(rest) != 9:
-        raise BadNumber(_length_sentence(len(rest) + 1))
+        raise _wrong_length(len(rest) + 1)
     return "0" + rest
 
 
@@ -275,14 +282,16 @@ def _without_country(compact: str) -> str:
     if len(digits) == 9 and digits[0] in "25":
         return digits
     if len(digits) == 10 and not digits.startswith("0"):
-        raise BadNumber(f"A Ghana number starts with 0, {_EXAMPLE}.")
+        raise BadNumber("A Ghana number starts with 0, %(example)s.")
     if len(digits) != 10:
-        raise BadNumber(_length_sentence(len(digits)))
+        raise _wrong_length(len(digits))
     return digits[1:]
 
 
-def _length_sentence(count: int) -> str:
-    return (
-        f"This number has {count} digit{'' if count == 1 else 's'}; a Ghana number has 10,"
-        f" {_EXAMPLE}."
+def _wrong_length(count: int) -> BadNumber:
+    if count == 1:
+        return BadNumber("This number has 1 digit; a Ghana number has 10, %(example)s.")
+    return BadNumber(
+        "This number has %(n)s digits; a Ghana number has 10, %(example)s.",
+        n=count,
     )

@@ -51,7 +51,7 @@ from core.orders.events import OrderEvent
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order
-from core.orders.placing import Placed, Review, check, place
+from core.orders.placing import Placed, Review, check, place, working
 from core.orders.pressing import (
     free_pesewas,
     goes_in_s,
@@ -260,4 +260,5 @@ __all__ = [
     "whose_turn",
     "with_proof",
     "wording",
+    "working",
 ]

@@ -17,6 +17,7 @@ from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
 from core.base import clock, config, phones
 from core.base.db import db, held_rows, joined_transaction
+from core.base.language import later
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.orders import booking
 from core.orders.booking import NOTHING, News
@@ -139,7 +140,7 @@ def mark_unknown(order_id: int, attempt: int, reason: str) -> None:
             "unknown",
             "No clear answer from the supplier. It is asked by our reference; it will not be bought"
             " twice.",
-            customer_text="Checking with the network",
+            customer_text=later("Checking with the network"),
             detail={"reason": reason.replace("_", " ")},
         )
 

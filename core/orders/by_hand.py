@@ -12,6 +12,7 @@ from typing import Any
 from core import outbox
 from core.audit import Actor
 from core.base import money
+from core.base.language import later
 from core.base.preconditions import inside_use_case
 from core.orders.advancing import move
 from core.orders.model import Order
@@ -65,7 +66,7 @@ def give_back(order: Order, actor: Actor, words: str) -> None:
         "refunded",
         actor,
         _with(f"{why} {back}", words),
-        customer_text="Not delivered",
+        customer_text=later("Not delivered"),
     )
 
 

@@ -32,6 +32,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import clock, config, phones
 from core.base.db import db
+from core.base.language import say
 from core.base.locks import Lock
 from core.base.tenancy import current_store_id
 from core.orders import refusals
@@ -108,21 +109,25 @@ def refuse(recipient_msisdn: str, caller: Caller = NOBODY) -> None:
     most = settings.orders_per_recipient_hour
     if found.processed >= most:
         raise refusals.TooManyOrders(
-            f"{most} orders for {phones.show(recipient_msisdn)} in the last hour is the most this"
-            " store takes. Try again later, or ask the store."
+            say(
+                "%(most)s orders for %(number)s in the last hour is the most this store takes. Try"
+                " again later, or ask the store.",
+                most=most,
+                number=phones.show(recipient_msisdn),
+            )
         )
     open_ones = (
         (
             found.of_device,
             found.last_of_device,
             settings.orders_open_per_device,
-            "this phone or computer",
+            say("this phone or computer"),
         ),
         (
             found.of_address,
             found.last_of_address,
             settings.orders_open_per_address,
-            "your connection",
+            say("your connection"),
         ),
     )
     waits = [

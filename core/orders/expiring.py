@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from core.audit import SYSTEM
 from core.base import clock, config
 from core.base.db import transaction
+from core.base.language import later
 from core.base.preconditions import needs_across_stores
 from core.orders.advancing import move
 from core.orders.model import Order
@@ -49,6 +50,6 @@ def expire_pending() -> int:
                 "expired",
                 SYSTEM,
                 "Expired: nobody processed it in time. Nothing was sent.",
-                customer_text="Expired: nothing was sent",
+                customer_text=later("Expired: nothing was sent"),
             )
         return len(expired)

@@ -13,17 +13,32 @@ from sqlalchemy import ColumnElement, and_, literal_column, or_
 from core.audit import Actor
 from core.base import clock, money
 from core.base.db import transaction
+from core.base.language import later, say
 from core.orders import refusals
 from core.orders.model import Order
 from core.orders.releasing import locked_by_code
 from core.orders.timeline import log
 
-HOW = {"momo": "by MoMo", "cash": "in cash", "other": "in another way"}
+HOW = {
+    "momo": later("by MoMo"),
+    "cash": later("in cash"),
+    "other": later("in another way"),
+}
+_GIVEN_BACK = {
+    "momo": later("Given back by MoMo"),
+    "cash": later("Given back in cash"),
+    "other": later("Given back in another way"),
+}
 NOTHING = {
     "unpaid": "the customer had not paid",
     "delivered": "the data came after all",
 }
 """Why there is nothing to give back."""
+_ENDED = {
+    "refunded": later("Not delivered"),
+    "cancelled": later("Cancelled"),
+    "expired": later("Expired"),
+}
 
 
 def awaits_giving_back() -> ColumnElement[bool]:
@@ -89,7 +104,7 @@ def take_back(code: str, actor: Actor) -> Order:
                 actor,
                 "given_back",
                 text,
-                customer_text="Not given back yet",
+                customer_text=later("Not given back yet"),
             )
         return order
 
@@ -117,27 +132,41 @@ def agent_words(order: Order) -> str:
 
 def customer_words(order: Order, store: str) -> tuple[str, str]:
     """The customer's headline and sentence about their money."""
-    what = "Not delivered" if order.state == "refunded" else order.state.capitalize()
+    what = say(_ENDED[order.state])
     amount = money.cedis(order.price_pesewas)
-    ask = f"Send {store} a message with this code"
     if order.given_back_at is None:
-        why = f"{_why(order)} " if order.state == "refunded" else "Nothing was sent. "
-        return f"{what}: {store} gives your money back", f"{why}It is {amount}. {ask}."
-    if order.given_back_how in HOW:
-        said = (
-            f"{store} gave {amount} back {HOW[order.given_back_how]}, they say. If it is not there,"
-            f" s{ask[1:]}."
+        why = _why(order) if order.state == "refunded" else say("Nothing was sent.")
+        sentence = say(
+            "%(why)s It is %(amount)s. Send %(store)s a message with this code.",
+            why=why,
+            amount=amount,
+            store=store,
         )
-        return f"Given back on {day(order)}", f"{what}. {said}"
-    said, doubt = (
-        ("you had not paid", "you had")
-        if order.given_back_how == "unpaid"
-        else ("the data came", "it did not")
-    )
-    return (
-        f"{what}: nothing to give back",
-        f"{store} says that {said}. If {doubt}, s{ask[1:]}.",
-    )
+        label = say("%(what)s: %(store)s gives your money back", what=what, store=store)
+        return label, sentence
+    if order.given_back_how in HOW:
+        sentence = say(
+            "%(what)s. %(store)s gave %(amount)s back %(how)s, they say. If it is not there, send"
+            " %(store)s a message with this code.",
+            what=what,
+            store=store,
+            amount=amount,
+            how=say(HOW[order.given_back_how]),
+        )
+        return say("Given back on %(day)s", day=day(order)), sentence
+    if order.given_back_how == "unpaid":
+        sentence = say(
+            "%(store)s says that you had not paid. If you had, send %(store)s a message with this"
+            " code.",
+            store=store,
+        )
+    else:
+        sentence = say(
+            "%(store)s says that the data came. If it did not, send %(store)s a message with this"
+            " code.",
+            store=store,
+        )
+    return say("%(what)s: nothing to give back", what=what), sentence
 
 
 def day(order: Order) -> str:
@@ -157,9 +186,7 @@ def _told(order: Order) -> str:
 
 
 def _short(order: Order) -> str:
-    if order.given_back_how in HOW:
-        return f"Given back {HOW[order.given_back_how]}"
-    return "Settled with the store"
+    return _GIVEN_BACK.get(str(order.given_back_how)) or later("Settled with the store")
 
 
 def _why(order: Order) -> str:
@@ -170,6 +197,6 @@ def _why(order: Order) -> str:
             for word in ("number", "phone", "msisdn", "recipient")
         )
         if is_number:
-            return "It could not be sent: the network does not take this number."
-        return "It could not be sent."
-    return "The network did not deliver it."
+            return say("It could not be sent: the network does not take this number.")
+        return say("It could not be sent.")
+    return say("The network did not deliver it.")

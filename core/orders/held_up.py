@@ -10,6 +10,7 @@ from typing import Any
 from core import catalog
 from core.availability import Now
 from core.base import clock
+from core.base.language import say
 from core.base.phones import NETWORKS
 from core.catalog import Bundle
 from core.orders import pressing, refusals, sourcing
@@ -48,20 +49,25 @@ def for_customer(
     if stop is None:
         return _by_catalogue(order, store, bundle)
     if order.state == "pending":
-        return (
-            f"{stop.to_customer} Please do not pay yet: this page says when you can. If you have"
-            f" paid already, nothing is lost, and {store.name} sends it when it goes on."
+        return say(
+            "%(why)s Please do not pay yet: this page says when you can. If you have paid already,"
+            " nothing is lost, and %(store)s sends it when it goes on.",
+            why=stop.to_customer,
+            store=store.name,
         )
     if order.state != "queued" or (
         stop.reason == "float" and order.wait_reason != "float"
     ):
         return ""
     why = (
-        f"It has been waiting for new stock since {clock.shown(stop.since)}."
+        say(
+            "It has been waiting for new stock since %(time)s.",
+            time=clock.shown(stop.since),
+        )
         if stop.reason == "float"
         else stop.to_customer
     )
-    return f"Accepted. {why} It is sent by itself when that is over."
+    return say("Accepted. %(why)s It is sent by itself when that is over.", why=why)
 
 
 def may_pay(order: Order, now: Now, bundle: Bundle | None = None) -> bool:
@@ -129,15 +135,21 @@ def _by_catalogue(order: Order, store: Store, bundle: Bundle | None) -> str:
     if reason is None:
         return ""
     why = (
-        f"{name} is not offered at the moment."
+        say("%(bundle)s is not offered at the moment.", bundle=name)
         if reason == "unlisted"
-        else f"The network’s price for {name} has risen."
+        else say("The network’s price for %(bundle)s has risen.", bundle=name)
     )
     if order.state == "queued":
-        return f"Accepted. {why} {store.name} sends it when that is over, or gives your money back."
-    return (
-        f"{why} Please do not pay now: ask {store.name} first. If you have paid already, nothing is"
-        f" lost: {store.name} sends it when that is over, or gives your money back."
+        return say(
+            "Accepted. %(why)s %(store)s sends it when that is over, or gives your money back.",
+            why=why,
+            store=store.name,
+        )
+    return say(
+        "%(why)s Please do not pay now: ask %(store)s first. If you have paid already, nothing is"
+        " lost: %(store)s sends it when that is over, or gives your money back.",
+        why=why,
+        store=store.name,
     )
 
 

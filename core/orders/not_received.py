@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.audit import CUSTOMER, Actor
 from core.base import clock
 from core.base.db import Model, db, transaction
+from core.base.language import later, say
 from core.base.tenancy import StoreScoped
 from core.orders import estimates, refusals
 from core.orders.model import Order
@@ -23,17 +24,20 @@ from core.orders.releasing import locked_by_code
 from core.orders.timeline import log
 
 BALANCES = {
-    "none": "no new data",
-    "less": "less data than ordered",
-    "unseen": "not looked at yet",
+    "none": later("no new data"),
+    "less": later("less data than ordered"),
+    "unseen": later("not looked at yet"),
 }
 """What the phone's balance shows, as the customer sees it."""
 ANSWERS = {
-    "came": "the data is there now",
-    "delivered": "the network confirms that it delivered to this number",
-    "asked": "the supplier has been asked",
-    "back": "your money goes back to you",
+    "came": later("The store answered: the data is there now."),
+    "delivered": later(
+        "The store answered: the network confirms that it delivered to this number."
+    ),
+    "asked": later("The store answered: the supplier has been asked."),
+    "back": later("The store answered: your money goes back to you."),
 }
+_IN_OWN_WORDS = later("The store answered:")
 MOST_REPORTS = 3
 """Reports of one order; then the store is to be asked."""
 LONGEST_WORDS = 300
@@ -120,7 +124,7 @@ def report(code: str, balance: str, words: str, contact: str) -> Order:
     """The customer says that nothing came. Said twice it is said once. Raises
     `refusals.OrderRefused`."""
     if balance not in BALANCES:
-        raise refusals.WrongState("Choose what the balance of the phone shows.")
+        raise refusals.WrongState(say("Choose what the balance of the phone shows."))
     with transaction() as session:
         order = locked_by_code(code)
         if order.missing_since is not None:
@@ -129,8 +133,10 @@ def report(code: str, balance: str, words: str, contact: str) -> Order:
             raise refusals.WrongState(_why_not(order))
         if _count(order) >= MOST_REPORTS:
             raise refusals.WrongState(
-                "You have reported it several times already. Send the store a message with the"
-                " code of this order."
+                say(
+                    "You have reported it several times already. Send the store a message with the"
+                    " code of this order."
+                )
             )
         order.missing_since = clock.now()
         order.owner_asked_at = None
@@ -150,7 +156,7 @@ def report(code: str, balance: str, words: str, contact: str) -> Order:
             CUSTOMER,
             "not_received",
             f"The customer says that the data has not come: {BALANCES[balance]}.",
-            customer_text="You said that it has not come",
+            customer_text=later("You said that it has not come"),
         )
         return order
 
@@ -173,14 +179,17 @@ def answer(code: str, how: str, words: str, actor: Actor) -> Order:
         one.answer_words = words[:LONGEST_WORDS]
         order.missing_since = order.owner_asked_at = None
         order.version += 1
-        said = answer_words(one)
+        answered = ANSWERS.get(how, _IN_OWN_WORDS)
+        text = f"{actor.name} to the customer: {answered.partition(': ')[2]} {words}"
         log(
             order,
             actor,
             "not_received_answered",
-            f"{actor.name} answered: {said}",
-            customer_text=f"The store answered: {said}",
+            text.strip(),
+            customer_text=answered,
         )
+        if words:  # a line of its own: it is said as it was written, in every language
+            log(order, actor, "answer_words", words, customer_text=words)
         return order
 
 
@@ -207,25 +216,22 @@ def rate(store_id: int) -> Rate:
     return Rate(*one)
 
 
-def answer_words(one: Report) -> str:
-    """The store's answer as a sentence."""
-    said = [ANSWERS.get(one.answer or "", ""), one.answer_words or ""]
-    return ". ".join(word for word in said if word).rstrip(".") + "."
-
-
 def customer_words(order: Order, store: str) -> str:
     """What the customer reads while a report is open; empty otherwise."""
     if order.missing_since is None:
         return ""
-    told = (
-        f"You told {store} at {clock.shown(order.missing_since)} that it has not come."
+    told = say(
+        "You told %(store)s at %(at)s that it has not come.",
+        store=store,
+        at=clock.shown(order.missing_since),
     )
     if order.owner_asked_at is not None:
-        return (
-            f"{told} They have not answered for long, so Makola was asked at"
-            f" {clock.shown(order.owner_asked_at)}."
+        asked = say(
+            "They have not answered for long, so Makola was asked at %(at)s.",
+            at=clock.shown(order.owner_asked_at),
         )
-    return f"{told} They look into it and answer here."
+        return f"{told} {asked}"
+    return told + " " + say("They look into it and answer here.")
 
 
 def _of(order: Order) -> Select[Report]:
@@ -240,10 +246,12 @@ def _count(order: Order) -> int:
 def _why_not(order: Order) -> str:
     opens, closes = opens_at(order), closes_at(order)
     if opens is None:
-        return "Nothing has been sent for this order, so nothing can be missing."
+        return say("Nothing has been sent for this order, so nothing can be missing.")
     if closes is not None and clock.now() >= closes:
-        return (
+        return say(
             "This order ended too long ago to be looked into here. Send the store a message with"
             " its code."
         )
-    return f"It may still come. You can say so from {clock.shown(opens)} on."
+    return say(
+        "It may still come. You can say so from %(at)s on.", at=clock.shown(opens)
+    )

@@ -11,6 +11,7 @@ from core import availability, catalog, stores
 from core.audit import CUSTOMER, Actor
 from core.base import clock, config, phones
 from core.base.db import db, transaction
+from core.base.language import later, say
 from core.base.tenancy import current_store_id
 from core.catalog import Bundle, ShelfLine, SupplierOffer
 from core.orders import crowding, pay_codes, refusals
@@ -134,7 +135,9 @@ def _place(wish: _Wish) -> Placed:
         order = _new_order(line, wish, store.id)
         session.add(order)
         session.flush()
-        log(order, wish.actor, "placed", "Order placed.", customer_text="Ordered")
+        log(
+            order, wish.actor, "placed", "Order placed.", customer_text=later("Ordered")
+        )
         return Placed(order, created=True)
 
 
@@ -180,7 +183,7 @@ def _sellable(bundle_id: int, store: Store | None, now: availability.Now) -> She
     if store is None or not store.is_open:
         raise refusals.StoreClosed(
             (store and store.closed_note)
-            or "This store is closed at the moment. Try again later."
+            or say("This store is closed at the moment. Try again later.")
         )
     if now.everything is not None:
         raise refusals.of_stop(now.everything)
@@ -208,13 +211,17 @@ def refuse_paused(network: str, now: availability.Now) -> None:
         if now.why_not(line.network, line.bundle_id) is None
     }
     open_ones = [item.name for key, item in phones.NETWORKS.items() if key in sold]
-    rest = (
-        f" {' and '.join(open_ones)} work{'s' if len(open_ones) == 1 else ''}."
-        if open_ones
-        else ""
-    )
+    rest = f" {working(open_ones)}" if open_ones else ""
     stop = availability.Stop("paused", pause.since, network)
     raise refusals.NetworkPaused(stop.to_customer + rest)
+
+
+def working(networks: list[str]) -> str:
+    """The networks that still sell, as a sentence: "Telecel and AT work."."""
+    if len(networks) == 1:
+        return say("%(network)s works.", network=networks[0])
+    first, last = ", ".join(networks[:-1]), networks[-1]
+    return say("%(networks)s and %(last)s work.", networks=first, last=last)
 
 
 def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:

@@ -12,17 +12,36 @@ from core import cases
 from core.availability import Now
 from core.base import clock, config, money
 from core.base.db import db
+from core.base.language import later, say
 from core.catalog import Bundle
 from core.orders import estimates, giving_back, held_up, not_received, telling
 from core.orders.held_up import Held
 from core.orders.model import Order
-from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look
+from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
 from core.stores import Store
 
 _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
 _POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
 _POLL_LAST_S = 60.0
+_CUSTOMERS: dict[State, str] = {
+    "awaiting_payment": later("Pay to start the order."),
+    "pending": later(
+        "%(store)s has your order and sends it once your payment has arrived."
+    ),
+    "queued": later("Accepted. It goes to the network in its turn."),
+    "submitting": later("We are sending it to the network."),
+    "processing": later("With the network since %(sent_at)s."),
+    "completed": later("Delivered, the network says, at %(delivered_at)s."),
+    "failed": later(
+        "The network reports a problem. We keep checking and tell you by %(watched_until)s."
+    ),
+    "refunded": later("Not delivered."),
+    "cancelled": later("Cancelled. Nothing was sent."),
+    "expired": later(
+        "Nothing was sent. If you have paid, send %(store)s a message with this code."
+    ),
+}
 _CONFIRM = "Waiting for you: confirm the payment, then process."
 
 
@@ -69,54 +88,54 @@ def customer_words(
     late = _came_late(order)
     if late == "delivered":
         return Words(
-            "Delivered late",
-            "We had called it not delivered; now the network says it was. Check the number, then"
-            f" settle the payment with {store.name}: send them a message with this code.",
+            say("Delivered late"),
+            say(
+                "We had called it not delivered; now the network says it was. Check the number,"
+                " then settle the payment with %(store)s: send them a message with this code.",
+                store=store.name,
+            ),
             "done",
         )
     if late == "coming":
         return Words(
-            LOOKS["failed"].label,
-            "We had called it not delivered; now the network has it after all, and it may still"
-            f" come. {store.name} settles the payment with you.",
+            say(LOOKS["failed"].label),
+            say(
+                "We had called it not delivered; now the network has it after all, and it may"
+                " still come. %(store)s settles the payment with you.",
+                store=store.name,
+            ),
             LOOKS["failed"].icon,
         )
-    sentences = {
-        "awaiting_payment": "Pay to start the order.",
-        "pending": f"{store.name} has your order and sends it once your payment has arrived.",
-        "queued": "Accepted. It goes to the network in its turn.",
-        "submitting": "We are sending it to the network.",
-        "processing": f"With the network since {_at(order.processing_at)}.",
-        "completed": f"Delivered, the network says, at {_at(order.completed_at)}.",
-        "failed": (
-            "The network reports a problem. We keep checking and tell you by "
-            f"{_at(_watch_end(order), day=True)}."
-        ),
-        "refunded": "Not delivered.",
-        "cancelled": "Cancelled. Nothing was sent.",
-        "expired": (
-            f"Nothing was sent. If you have paid, send {store.name} a message with this code."
-        ),
-    }
+    label = say(look.label)
     why_still = held_up.for_customer(order, store, now, bundle) if now else ""
     if why_still:
-        return Words(look.label, why_still, look.icon)
+        return Words(label, why_still, look.icon)
     if telling.is_told(order):
         told = telling.customer_words(order, store.name)
-        return Words(look.label, told, look.icon)
+        return Words(label, told, look.icon)
     if _is_unclear(order):
         return Words(
-            look.label,
-            f"Checking with the network. Nothing is lost{_next_check(order)}.",
+            label,
+            say(
+                "Checking with the network. Nothing is lost%(next)s.",
+                next=_next_check(order),
+            ),
             look.icon,
         )
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    sentence = sentences[order.state] + _news_waits(order)
+    sentence = say(
+        _CUSTOMERS[order.state],
+        store=store.name,
+        sent_at=_at(order.processing_at),
+        delivered_at=_at(order.completed_at),
+        watched_until=_at(_watch_end(order), day=True),
+    )
+    sentence += _news_waits(order)
     if missing := not_received.customer_words(order, store.name):
-        return Words(look.label, f"{sentence} {missing}", look.icon)
-    return Words(look.label, sentence + _when(order, store, now), look.icon)
+        return Words(label, f"{sentence} {missing}", look.icon)
+    return Words(label, sentence + _when(order, store, now), look.icon)
 
 
 def agent_words(order: Order, held: Held | None = None) -> Words:
@@ -244,7 +263,9 @@ def _news_waits(order: Order) -> str:
     waits = order.wait_reason == "news" and order.state != "queued"
     if not waits:
         return ""
-    return " News of many orders came at once: this one is asked about in its turn."
+    return " " + say(
+        "News of many orders came at once: this one is asked about in its turn."
+    )
 
 
 def _when(order: Order, store: Store, now: Now | None) -> str:
@@ -254,19 +275,26 @@ def _when(order: Order, store: Store, now: Now | None) -> str:
     if estimates.is_overdue(order):
         again = order.next_look_at
         is_known = again is not None and again > clock.now() and order.state != "queued"
-        asked = f" We ask the network again at {_at(again)}." if is_known else ""
-        return (
-            f" It takes longer than usual.{asked} If you cannot wait, send {store.name} a message"
-            " with this code."
+        said = [say("It takes longer than usual.")]
+        if is_known:
+            said.append(say("We ask the network again at %(at)s.", at=_at(again)))
+        said.append(
+            say(
+                "If you cannot wait, send %(store)s a message with this code.",
+                store=store.name,
+            )
         )
+        return " " + " ".join(said)
     is_said = now is not None and now.estimate(order.network, order.bundle_id)
     if order.estimate_minutes is None or not is_said:
         return ""
-    return f" Usually done by {_at(estimates.due_at(order))}."
+    return " " + say("Usually done by %(at)s.", at=_at(estimates.due_at(order)))
 
 
 def _next_check(order: Order) -> str:
-    return f"; next check at {_at(order.next_look_at)}" if order.next_look_at else ""
+    if order.next_look_at is None:
+        return ""
+    return say("; next check at %(time)s", time=_at(order.next_look_at))
 
 
 def _reason(order: Order) -> str:

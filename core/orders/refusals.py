@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.base import money
+from core.base.language import say
 from core.base.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -59,17 +60,26 @@ def of_stop(stop: Stop, bundle: str = "") -> OrderRefused:
     """The refusal for what `core.availability` answered; `bundle` names what was wanted."""
     if stop.reason == "sales_paused":
         return SalesPaused(
-            f"{stop.to_customer} Your number was not used; try again later."
+            say(
+                "%(why)s Your number was not used; try again later.",
+                why=stop.to_customer,
+            )
         )
     if stop.reason == "float":
         return NotBuyable(
             stop,
-            f"{bundle}: {_lower(stop.to_customer)} Choose another size, or try again later.",
+            say(
+                "%(bundle)s: %(why)s Choose another size, or try again later.",
+                bundle=bundle,
+                why=_lower(stop.to_customer),
+            ),
         )
     return NotBuyable(
         stop,
-        f"{stop.to_customer} Nothing has been ordered. It goes on by itself: try again in a few"
-        " minutes.",
+        say(
+            "%(why)s Nothing has been ordered. It goes on by itself: try again in a few minutes.",
+            why=stop.to_customer,
+        ),
     )
 
 
@@ -81,7 +91,9 @@ class BundleUnavailable(OrderRefused):
     """The bundle is gone, hidden, or priced below its floor."""
 
     def __init__(self) -> None:
-        super().__init__("This bundle is not on sale any more. Choose another one.")
+        super().__init__(
+            say("This bundle is not on sale any more. Choose another one.")
+        )
 
 
 class PriceChanged(OrderRefused):
@@ -89,7 +101,10 @@ class PriceChanged(OrderRefused):
 
     def __init__(self, price_pesewas: int) -> None:
         super().__init__(
-            f"The price is now {money.cedis(price_pesewas)}. Check it, then place the order again."
+            say(
+                "The price is now %(price)s. Check it, then place the order again.",
+                price=money.cedis(price_pesewas),
+            )
         )
         self.price_pesewas = price_pesewas
 
@@ -100,8 +115,10 @@ class RepeatAsked(OrderRefused):
 
     def __init__(self, earlier: Order) -> None:
         super().__init__(
-            "You ordered the same bundle for this number a moment ago. Order it again only if you"
-            " want two."
+            say(
+                "You ordered the same bundle for this number a moment ago. Order it again only if"
+                " you want two."
+            )
         )
         self.earlier = earlier
 
@@ -115,10 +132,14 @@ class TooManyOpen(TooManyOrders):
     seconds."""
 
     def __init__(self, place: str, wait_s: int) -> None:
-        seconds = "1 second" if wait_s == 1 else f"{wait_s} seconds"
+        seconds = say("1 second") if wait_s == 1 else say("%(n)s seconds", n=wait_s)
         super().__init__(
-            f"Many orders from {place} are waiting for their payment, so nothing has been ordered"
-            f" yet. Wait {seconds}, then press the button again."
+            say(
+                "Many orders from %(place)s are waiting for their payment, so nothing has been"
+                " ordered yet. Wait %(seconds)s, then press the button again.",
+                place=place,
+                seconds=seconds,
+            )
         )
         self.wait_s = wait_s
 

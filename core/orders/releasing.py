@@ -10,6 +10,7 @@ from core import availability, catalog, ledger, outbox
 from core.audit import WORKER, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
+from core.base.language import later, say
 from core.base.preconditions import inside_use_case
 from core.orders import refusals, sourcing
 from core.orders.advancing import move
@@ -89,12 +90,18 @@ def cancel_anew(
         goes_on = only_new and order.state != "pending"
         if goes_on or not order.may_be_cancelled_by(actor.kind):
             raise refusals.WrongState(
-                "This order has expired: nothing was sent, and there is nothing to cancel."
+                say(
+                    "This order has expired: nothing was sent, and there is nothing to cancel."
+                )
                 if order.state == "expired"
-                else "This order is already on its way and cannot be cancelled any more."
+                else say(
+                    "This order is already on its way and cannot be cancelled any more."
+                )
             )
         customer_text = (
-            "Cancelled" if order.in_doubt else "Cancelled. Nothing was sent."
+            later("Cancelled")
+            if order.in_doubt
+            else later("Cancelled. Nothing was sent.")
         )
         move(
             order,
@@ -154,7 +161,7 @@ def put_in_line(
             "queued",
             actor,
             text,
-            customer_text="Payment confirmed",
+            customer_text=later("Payment confirmed"),
         )
     except ledger.InsufficientWallet as short:
         raise refusals.InsufficientWallet(

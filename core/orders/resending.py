@@ -6,6 +6,7 @@ from __future__ import annotations
 from core.audit import WORKER, Actor
 from core.base import config
 from core.base.db import joined_transaction
+from core.base.language import later
 from core.base.preconditions import inside_use_case
 from core.orders import sourcing
 from core.orders.advancing import locked, move
@@ -44,7 +45,7 @@ def requeue_absent(order_id: int) -> bool:
                     "refunded",
                     WORKER,
                     text,
-                    customer_text="It could not be sent",
+                    customer_text=later("It could not be sent"),
                 )
                 return True
         if is_spent:

@@ -17,6 +17,7 @@ from core import audit, cases, outbox
 from core.audit import SYSTEM, WORKER
 from core.base import clock, database_identity
 from core.base.db import db, joined_transaction, transaction
+from core.base.language import later
 from core.base.locks import Lock
 from core.base.preconditions import needs_across_stores
 from core.orders import refusals
@@ -114,5 +115,5 @@ def _suppose_sent(order: Order) -> None:
         "submitting",
         WORKER,
         _ASKED_FIRST,
-        customer_text="Checking with the network",
+        customer_text=later("Checking with the network"),
     )

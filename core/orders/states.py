@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from core.base.language import later
+
 State = Literal[
     "awaiting_payment",
     "pending",
@@ -152,16 +154,16 @@ class Look:
 
 
 LOOKS: dict[State, Look] = {
-    "awaiting_payment": Look("Waiting for payment", "waiting"),
-    "pending": Look("Pending", "waiting"),
-    "queued": Look("Processing", "moving"),
-    "submitting": Look("Processing", "moving"),
-    "processing": Look("Processing", "moving"),
-    "completed": Look("Completed", "done"),
-    "failed": Look("Checking with the network", "moving"),
-    "refunded": Look("Not delivered", "returned"),
-    "cancelled": Look("Cancelled", "stopped"),
-    "expired": Look("Expired", "stopped"),
+    "awaiting_payment": Look(later("Waiting for payment"), "waiting"),
+    "pending": Look(later("Pending"), "waiting"),
+    "queued": Look(later("Processing"), "moving"),
+    "submitting": Look(later("Processing"), "moving"),
+    "processing": Look(later("Processing"), "moving"),
+    "completed": Look(later("Completed"), "done"),
+    "failed": Look(later("Checking with the network"), "moving"),
+    "refunded": Look(later("Not delivered"), "returned"),
+    "cancelled": Look(later("Cancelled"), "stopped"),
+    "expired": Look(later("Expired"), "stopped"),
 }
 AGENT_LABELS: dict[State, str] = {
     "awaiting_payment": "Waiting for payment",

@@ -16,6 +16,7 @@ from sqlalchemy import Index, select, text
 from core.audit import CUSTOMER, Actor
 from core.base import clock, money
 from core.base.db import db, transaction
+from core.base.language import later, say
 from core.base.tenancy import current_store_id
 from core.orders import refusals
 from core.orders.model import Order
@@ -67,8 +68,10 @@ def tell(code: str, payment: Payment) -> Order:
             return order
         if count_lines(order, "told") >= MOST_TOLD:
             raise refusals.WrongState(
-                "You have told it several times already. Send the store a message with the code of"
-                " this order."
+                say(
+                    "You have told it several times already. Send the store a message with the"
+                    " code of this order."
+                )
             )
         now = clock.now()
         order.told_at = now
@@ -83,7 +86,7 @@ def tell(code: str, payment: Payment) -> Order:
             CUSTOMER,
             "told",
             f"The customer says they have {_what(order)}.",
-            customer_text=f"You said that you paid at {clock.shown(payment.paid_at)}",
+            customer_text=later("You said that you have paid"),
         )
         return order
 
@@ -103,7 +106,7 @@ def note_not_found(code: str, actor: Actor) -> Order:
                 actor,
                 "not_found",
                 f"{actor.name} looked for the payment and did not find it.",
-                customer_text="The store looked: your payment is not there yet",
+                customer_text=later("The store looked: your payment is not there yet"),
             )
         return order
 
@@ -153,18 +156,24 @@ def customer_words(order: Order, store: str) -> str:
     """What the customer of a told payment reads."""
     assert order.told_at is not None
     if is_not_found(order) and order.not_found_at is not None:
-        return (
-            f"{store} looked at {clock.shown(order.not_found_at)} and did not find your payment."
-            f" Check it and tell it once more, or send {store} a message with this code."
+        return say(
+            "%(store)s looked at %(at)s and did not find your payment. Check it and tell it once"
+            " more, or send %(store)s a message with this code.",
+            store=store,
+            at=clock.shown(order.not_found_at),
         )
-    told = f"You told {store} at {clock.shown(order.told_at)} that you have paid."
+    told = say(
+        "You told %(store)s at %(at)s that you have paid.",
+        store=store,
+        at=clock.shown(order.told_at),
+    )
     if order.owner_asked_at is not None:
-        return (
-            f"{told} They have not answered for long, so Makola was asked at"
-            f" {clock.shown(order.owner_asked_at)}. You can also send them a message with this"
-            " code."
+        asked = say(
+            "They have not answered for long, so Makola was asked at %(at)s.",
+            at=clock.shown(order.owner_asked_at),
         )
-    return f"{told} The order is sent as soon as they see it."
+        return f"{told} {asked}"
+    return told + " " + say("The order is sent as soon as they see it.")
 
 
 def agent_words(order: Order) -> str:
@@ -195,5 +204,7 @@ def _of(order: Order) -> Payment | None:
 
 def _why_over(order: Order) -> str:
     if order.was_processed:
-        return "The store has your payment: the order is on its way."
-    return "This order is over: nothing is to be paid for it. If you have paid, message the store."
+        return say("The store has your payment: the order is on its way.")
+    return say(
+        "This order is over: nothing is to be paid for it. If you have paid, message the store."
+    )

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from core.audit import SYSTEM
 from core.base import clock, config
 from core.base.db import transaction
+from core.base.language import later
 from core.base.preconditions import needs_across_stores
 from core.orders.model import Order
 from core.orders.timeline import log, open_case
@@ -42,7 +43,7 @@ def ask_owner() -> int:
                 SYSTEM,
                 "owner_asked",
                 "The store has not answered its customer for a day: Makola was asked.",
-                customer_text="The store has not answered: Makola was asked",
+                customer_text=later("The store has not answered: Makola was asked"),
             )
         return len(found)
 

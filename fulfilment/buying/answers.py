@@ -10,6 +10,7 @@ from datetime import datetime
 
 from core import orders
 from core.base import clock, config
+from core.base.language import later
 from core.base.preconditions import inside_use_case
 from core.leases import Lease
 from core.orders import Claim, News, Order
@@ -138,7 +139,7 @@ def _refund(
             f"The supplier refused it ({result.code}: {result.message}). It never had it;"
             " the money is back."
         ),
-        customer_text="It could not be sent",
+        customer_text=later("It could not be sent"),
     )
     return schedule.next_check(order)
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from core import orders
 from core.base import clock, config, money, phones, tenancy
+from core.base.language import later
 from core.orders import News, Order, State
 from core.supplier import webhook_events
 from fulfilment.buying import sizes
@@ -63,13 +64,13 @@ _CLOCKS_DIFFER = timedelta(minutes=15)
 _DELIVERS: frozenset[StatusWord] = frozenset({"pending", "processing", "completed"})
 
 _TEXT: dict[State, tuple[str, str | None]] = {
-    "processing": ("The supplier has it{ref}.", "Sent to the network"),
-    "completed": ("The supplier says it is delivered.", "Delivered"),
+    "processing": ("The supplier has it{ref}.", later("Sent to the network")),
+    "completed": ("The supplier says it is delivered.", later("Delivered")),
     "failed": (
         "The supplier says it failed{reason}. It is watched before any money goes back.",
-        "The network reports a problem; we keep checking",
+        later("The network reports a problem; we keep checking"),
     ),
-    "refunded": ("The supplier gave the money back{reason}.", "Not delivered"),
+    "refunded": ("The supplier gave the money back{reason}.", later("Not delivered")),
 }
 
 
@@ -206,7 +207,7 @@ def believe_signed_webhook(order: Order, gone: int) -> bool:
         order.id,
         "completed",
         news=News(raw_status=event.raw_status),
-        customer_text="Delivered",
+        customer_text=later("Delivered"),
         text=(
             "The supplier's look-up is gone; its signed webhook says delivered, and that is"
             " believed."
@@ -234,7 +235,8 @@ def _tell(order: Order, word: StatusWord, said: News, needs_person: bool) -> Ver
             f"Watched for {config.current().failed_watch_s // 3_600} hours and still failed. The"
             " money is back."
         )
-        return Verdict("refunded", said, text, "Not delivered", cases=tuple(found))
+        told = _TEXT["refunded"][1]
+        return Verdict("refunded", said, text, told, cases=tuple(found))
     if effect == "case":
         found.append(_against_final(order, word, said))
     if effect == "same" or effect == "case":

@@ -158,6 +158,15 @@ def test_all_ways_to_guess_are_one_count(app: Flask) -> None:
         assert ask(app, method, path.format(next(codes))) == 429, (method, path)
 
 
+def test_guesses_in_both_languages_are_one_count(app: Flask) -> None:
+    codes = missing()
+    statuses = [
+        ask(app, "GET", f"{'/tw' if n % 2 else ''}/orders/{next(codes)}")
+        for n in range(62)
+    ]
+    assert statuses == [404] * 60 + [429] * 2
+
+
 def test_addresses_of_one_line_guess_together(app: Flask) -> None:
     codes = missing()
     statuses = [

@@ -18,8 +18,8 @@ from core.base.db import db
 
 
 @pytest.fixture
-def shop(app: Flask) -> Callable[[str], Shop]:
-    return lambda slug="ama": Shop(app, slug)
+def shop(app: Flask) -> Callable[..., Shop]:
+    return lambda slug="ama", root="": Shop(app, slug, root)
 
 
 @pytest.fixture

@@ -21,9 +21,10 @@ OTHER_NUMBER = "020 765 4321"
 
 class Shop:
     """A browser of its own at `<slug>.localhost`: keeps cookies, sends the Origin a browser would
-    send."""
+    send. `root` is what the addresses of its language begin with."""
 
-    def __init__(self, app: Flask, slug: str) -> None:
+    def __init__(self, app: Flask, slug: str, root: str = "") -> None:
+        self.root = root
         self.client, self.slug, self.base = (
             app.test_client(),
             slug,
@@ -59,12 +60,16 @@ class Shop:
 
     def review(self, bundle_id: int, number: str = NUMBER) -> TestResponse:
         """The review page, to which the first post leads; or the refusal in its place."""
-        answer = self.post("/orders", {"bundle": bundle_id, "recipient": number})
+        answer = self.post(
+            f"{self.root}/orders", {"bundle": bundle_id, "recipient": number}
+        )
         return self.get(answer.location) if answer.status_code == 303 else answer
 
     def order(self, bundle_id: int, number: str = NUMBER) -> str:
         """Go through both steps; the code of the order."""
-        response = self.post("/orders", fields(self.review(bundle_id, number).text))
+        response = self.post(
+            f"{self.root}/orders", fields(self.review(bundle_id, number).text)
+        )
         assert response.status_code == 303, response.text
         return response.location.rsplit("/", 1)[1]
 

@@ -175,6 +175,76 @@ def test_every_page_is_accessible_and_fits_320_pixels(
     assert {name: problems for name, problems in found.items() if problems} == {}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_in_twi_is_accessible_and_fits_320_pixels(
+    app, phone, change_store, in_store, scheme
+):
+    """Its words are longer. Found by what they are, not by what they are called."""
+    page = phone(color_scheme=scheme).new_page()
+    found: dict[str, list[str]] = {}
+
+    def judge(name: str) -> None:
+        page.wait_for_load_state("domcontentloaded")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        found[name] = axe.faults(page) + ([f"{width} px wide"] if width > 320 else [])
+        assert page.url.startswith("http://ama.localhost") and "/tw/" in page.url, name
+
+    def press(part: str) -> None:
+        with page.expect_navigation():
+            page.locator(part).first.click()
+
+    page.goto("/")
+    press("header a[hreflang=tw]")
+    page.locator("#recipient").fill("020 123 4567")
+    expect(page.locator("#hint")).to_have_text("Ɛte sɛ Telecel.")
+    page.locator(".nets a").first.click()
+    page.locator("#mtn input").first.check()
+    judge("shop")
+    press("form .main")
+    judge("review with mismatch")
+    press("form .main")
+    judge("order pending")
+    code = page.url.rpartition("/")[2]
+    page.locator("summary").click()
+    judge("order, cancel open")
+    press("main > form .btn")
+    judge("review with repeat")
+    press("form [formaction]")
+    page.locator("#recipient").fill("12")
+    press("form .main")
+    judge("shop with an error")
+    for state, stamp in (("failed", "failed_since"), ("completed", "completed_at")):
+        set_order(app, "ama", code, state=state, **{stamp: clock.now()})
+        page.goto(f"/tw/orders/{code}")
+        judge(state)
+    for path in ("track?code=zzz", "orders/ZZZZZZZZZZ"):
+        page.goto(f"/tw/{path}")
+        judge(path)
+    in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
+    page.goto("/tw/")
+    judge("paused network")
+    change_store("ama", status="closed")
+    page.goto("/tw/")
+    judge("closed")
+    press("header a[hreflang=en]")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_an_order_in_twi_turns_completed_in_twi(app, phone, in_store):
+    page = phone().new_page()
+    page.goto("/tw/")
+    page.locator("#recipient").fill("024 123 4567")
+    page.locator("#mtn input").first.check()
+    page.locator("form .main").click()
+    page.locator("form .main").click()
+    page.wait_for_url(re.compile(r"/tw/orders/[0-9A-Z]{10}$"))
+    complete(app, page.url.rpartition("/")[2])
+    expect(page.locator("#label")).to_have_text("Awie", timeout=15_000)
+    assert "/tw/orders/" in page.url
+    expect(page).to_have_title(re.compile("^Awie "))
+
+
 def test_the_page_turns_completed_by_itself_without_navigating(app, phone, in_store):
     page = phone().new_page()
     code = buy(page)

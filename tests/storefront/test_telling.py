@@ -388,7 +388,8 @@ def test_a_report_is_answered_and_the_customer_reads_it(
     assert (one.words, one.contact) == ("No message came", "050 111 2222")
     in_store("ama", lambda: not_received.answer(code, "asked", "More by 14:00", AGENT))
     page = store.get(f"/orders/{code}").text
-    assert "the supplier has been asked. More by 14:00." in page
+    assert "The store answered: the supplier has been asked." in page
+    assert "More by 14:00" in page
     assert in_store("ama", orders.tab_counts)["missing"] == 0
     assert in_store("ama", lambda: not_received.rate(order.store_id)) == (
         not_received.Rate(1, 1)

@@ -18,6 +18,7 @@ PAGE, FIRST_LOAD, PURCHASE = 6_000, 9_000, 27_000
 """A store's page with its style; everything that it makes a browser load; a purchase from the first
 look to the order's page, with ten questions of it that find nothing new."""
 POLL = 200
+BOTH = pytest.mark.parametrize("root", ["", "/tw"])
 ASIDE = 3_000
 """A page that only who wants it asks for, with all that stands in it."""
 
@@ -37,7 +38,7 @@ def load(shop: Shop, path: str, known: dict[str, int]) -> str:
     """A page with what it links, each file once. Fills `known`: path → bytes."""
     known[path], text = weigh(shop, path)
     for linked in LINKED.findall(text):
-        if linked not in known and not linked.startswith("/orders"):
+        if linked not in known and not linked.startswith(("/orders", "/tw/orders")):
             known[linked] = weigh(shop, linked)[0]
     return text
 
@@ -47,28 +48,35 @@ def store(shop: Callable[[str], Shop]) -> Shop:
     return shop("ama")
 
 
+@BOTH
 def test_the_first_load_of_a_store(
-    app: Flask, store: Shop, bundle: Callable[[], int]
+    app: Flask, store: Shop, bundle: Callable[[], int], root: str
 ) -> None:
     deliver(store.order(bundle()), [21] * 12)
     renew(app)
     for network, minutes in (("mtn", 40), ("telecel", 90), ("at", 180)):
         estimate(network, minutes=minutes, in_time=90 + minutes // 20)
     loaded: dict[str, int] = {}
-    text = load(store, "/", loaded)
-    assert text.count("Usually") >= 3 and "Delivered 12 orders" in text
+    text = load(store, f"{root}/", loaded)
+    assert text.count("<small>") >= 3 and "12" in text
     assert "<style" in text, "its style comes with it"
-    assert loaded["/"] <= PAGE, loaded
+    assert loaded[f"{root}/"] <= PAGE, loaded
     assert sum(loaded.values()) <= FIRST_LOAD, loaded
     assert not any("htmx" in path or "manifest" in path for path in loaded), loaded
 
 
-def test_a_whole_purchase(store: Shop, bundle: Callable[[], int]) -> None:
+@BOTH
+def test_a_whole_purchase(
+    shop: Callable[..., Shop], bundle: Callable[[], int], root: str
+) -> None:
+    store = shop("ama", root)
     loaded: dict[str, int] = {}
-    load(store, "/", loaded)
-    review = store.post("/orders", {"bundle": bundle(), "recipient": "024 123 4567"})
+    load(store, f"{root}/", loaded)
+    review = store.post(
+        f"{root}/orders", {"bundle": bundle(), "recipient": "024 123 4567"}
+    )
     load(store, review.location, loaded)
-    order = f"/orders/{store.order(bundle(), '020 765 4321')}"
+    order = f"{root}/orders/{store.order(bundle(), '020 765 4321')}"
     text = load(store, order, loaded)
     assert "manifest" in text and any("htmx" in path for path in loaded)
     assert sum(loaded.values()) + 10 * POLL <= PURCHASE, loaded

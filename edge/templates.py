@@ -1,0 +1,84 @@
+"""Templates with the texts of a language in them: each is compiled once for each language.
+
+Decides how `_("…")` and `{% trans %}` become part of a template. A page that is drawn looks nothing
+up, so an English one costs what it cost when its texts stood in it as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from flask.templating import Environment
+from jinja2 import Template, nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from core.base import language
+
+FUNCTIONS = frozenset({"_", "gettext"})
+
+
+class SpokenEnvironment(Environment):
+    """Flask's, in English, and beside it one for each other language."""
+
+    spoken = language.ENGLISH
+
+    def __init__(self, app: Flask, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.add_extension("jinja2.ext.i18n")
+        self.policies["ext.i18n.trimmed"] = True
+        # values go into a text by name
+        self.newstyle_gettext = True
+        self._others: dict[str, SpokenEnvironment] = {}
+
+    def get_template(self, name: str | Template, *more: Any, **named: Any) -> Template:
+        """The template in the language of now."""
+        spoken = language.current()
+        if spoken == self.spoken:
+            return super().get_template(name, *more, **named)
+        return self._in(spoken).get_template(name, *more, **named)
+
+    def forget(self) -> None:
+        """Have every template compiled anew, in every language."""
+        if self.cache is not None:
+            self.cache.clear()
+        self._others.clear()
+
+    def _in(self, spoken: str) -> SpokenEnvironment:
+        if spoken not in self._others:
+            other = self.overlay()
+            assert isinstance(other, SpokenEnvironment)
+            other.spoken = spoken
+            other._others = {language.ENGLISH: self}
+            self._others[spoken] = other
+        return self._others[spoken]
+
+    def _parse(self, *source: Any) -> nodes.Template:
+        tree: nodes.Template = Texts().visit(super()._parse(*source))
+        return tree
+
+
+class Texts(NodeTransformer):
+    """Puts the text of now in place of each call that asks for one; what is filled in is
+    escaped."""
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        self.generic_visit(node)
+        asked = node.node
+        if not isinstance(asked, nodes.Name) or asked.name not in FUNCTIONS:
+            return node
+        (msgid,) = node.args
+        assert isinstance(msgid, nodes.Const), "a text stands in the template"
+        # of a template, or of a language: ours, and so may have markup
+        text = Markup(language.wording(msgid.value))  # noqa: S704
+        values = [
+            nodes.Pair(nodes.Const(one.key, lineno=node.lineno), one.value)
+            for one in node.kwargs
+        ]
+        said = nodes.Const(text if values else text % {}, lineno=node.lineno)
+        if not values:
+            return said
+        return nodes.Mod(
+            said, nodes.Dict(values, lineno=node.lineno), lineno=node.lineno
+        )
