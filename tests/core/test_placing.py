@@ -17,7 +17,7 @@ from core.audit import SYSTEM, Actor
 from core.base import config, tenancy
 from core.base.db import db, transaction
 from core.catalog import Bundle, StoreBundle
-from core.orders import Order, placing
+from core.orders import Order, pay_codes, placing
 
 AMA = Actor("agent", "Ama")
 NUMBER = "+233241234567"
@@ -122,6 +122,40 @@ def test_one_key_with_two_numbers_at_once_is_one_order(
     assert isinstance(codes[0], str)
     assert codes[0] == codes[1]
     assert in_store("ama", count) == 1
+
+
+def test_two_orders_that_choose_one_pay_code_are_both_placed(
+    app: Flask,
+    in_store: Callable[..., Any],
+    place: Callable[..., Order],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both find it free before either is written: the second waits for the first, and chooses
+    anew."""
+    both_chose, choose = threading.Barrier(2), pay_codes.free_one
+    chosen: dict[int, int] = {}
+
+    def free_one(store_id: int) -> Any:
+        me = threading.get_ident()
+        chosen[me] = chosen.get(me, 0) + 1
+        if chosen[me] > 1:
+            return choose(store_id)
+        both_chose.wait(10)
+        return "000000"
+
+    monkeypatch.setattr(pay_codes, "free_one", free_one)
+    numbers = ("+233241111111", "+233242222222")
+    placed = both_at_once(
+        [
+            lambda n=n: in_store(
+                "ama", lambda: place(n, idempotency_key=n.strip("+") * 2).pay_code
+            )
+            for n in numbers
+        ]
+    )
+    assert "000000" in placed and len(set(placed)) == 2, placed
+    assert sum(chosen.values()) == 3
+    assert in_store("ama", count) == 2
 
 
 @pytest.mark.parametrize("_again", range(3))
