@@ -10,7 +10,9 @@ attacker was told why, or cut off, when his time was over; and nothing that came
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
+import itertools
 import os
 import selectors
 import signal
@@ -23,6 +25,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlencode
 
 from devkit import process_tree
@@ -42,6 +45,7 @@ LATE_S = 4.0
 SOCKETS, HELD_BODIES, HALF_HEADS = 8, 200, 1_000
 STREAMS, TIMES = 4, 5
 FLOOD_LINES, AHEAD, FLOOD_S, FLOOD_FROM = 60, 8, 5.0, "127.0.0.2"
+AT_ONCE, MOST_MORE_MB = 20, 20
 CUT_OFF = "did not arrive whole"
 
 
@@ -248,6 +252,85 @@ def page_flood(stage: Stage) -> str:
     return f"{FLOOD_LINES} connections were answered {answers['answered']} times in {FLOOD_S:.0f} s"
 
 
+def large_heads(stage: Stage) -> str:
+    """Twenty connections at a time send a query of 1 MB, two hundred headers of 1 KB, or a cookie of
+    100 KB: each is told 431, and nothing more of it is read."""
+    store = stage.running.facts["store_urls"]["ama"].partition("://")[2]
+    ends = (
+        (f"/?q={'x' * 1_000_000}", ""),
+        ("/", "".join(f"X-{at}: {'x' * 1_000}\r\n" for at in range(200))),
+        ("/", f"Cookie: a={'x' * 100_000}\r\n"),
+    )
+    heads = [
+        f"GET {path} HTTP/1.1\r\nHost: {store}\r\n{more}\r\n".encode()
+        for path, more in ends
+    ]
+    answers = _ask_for_a_while(stage, itertools.cycle(heads))
+    # one that sent on after it was refused may have lost the answer
+    must(set(answers) <= {"431", ""} and answers["431"], f"large_heads: {answers}")
+    return f"{answers['431']} of {sum(answers.values())} told 431"
+
+
+def made_up_hosts(stage: Stage) -> str:
+    """Twenty connections at a time ask for the front page of shops that are not there, another name
+    each time: 404, and the web processes remember none of them."""
+    names = (
+        f"GET / HTTP/1.1\r\nHost: no-{at}.localhost\r\n\r\n".encode()
+        for at in itertools.count()
+    )
+    before = _resident_kb(stage)
+    answers = _ask_for_a_while(stage, names)
+    more_mb = (_resident_kb(stage) - before) / 1_024
+    must(set(answers) == {"404"}, f"made_up_hosts: {answers}")
+    must(more_mb <= MOST_MORE_MB, f"the web processes grew by {more_mb:.0f} MB")
+    a_second = answers["404"] / FLOOD_S
+    return f"{a_second:.0f} hosts a second told 404, {more_mb:.1f} MB more"
+
+
+def _ask_for_a_while(stage: Stage, heads: Iterator[bytes]) -> Tally[str]:
+    """Send one head after the other, each on a connection of its own; which status came how often.
+    The empty one: the connection was ended without."""
+    host, _, port = stage.running.facts["web_address"].partition(":")
+    answers: Tally[str] = Tally()
+    over = time.monotonic() + FLOOD_S
+    with selectors.DefaultSelector() as ready:
+
+        def opens() -> None:
+            line = socket.create_connection((host, int(port)), PROBE_S, (FLOOD_FROM, 0))
+            with contextlib.suppress(OSError):  # refused before all of it was sent
+                line.sendall(next(heads))
+            ready.register(line, selectors.EVENT_READ)
+
+        for _ in range(AT_ONCE):
+            opens()
+        while ready.get_map():
+            for key, _ in ready.select(0.1):
+                line = key.fileobj
+                assert isinstance(line, socket.socket)
+                ready.unregister(line)
+                answers[_status(line)] += 1
+                line.close()
+                if time.monotonic() < over:
+                    opens()
+    return answers
+
+
+def _status(line: socket.socket) -> str:
+    try:
+        return line.recv(1 << 16)[9:12].decode()
+    except OSError:
+        return ""
+
+
+def _resident_kb(stage: Stage) -> int:
+    """Memory of all web processes."""
+    found = 0
+    for pid in stage.pids("web"):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        found += int(status.partition("VmRSS:")[2].split()[0])
+    return found
+
+
 ATTACKS: dict[str, Callable[[Stage], str]] = {
     "half_bodies": half_bodies,
     "half_heads": half_heads,
@@ -255,6 +338,8 @@ ATTACKS: dict[str, Callable[[Stage], str]] = {
     "cut_bodies": cut_bodies,
     "frozen_worker": frozen_worker,
     "page_flood": page_flood,
+    "large_heads": large_heads,
+    "made_up_hosts": made_up_hosts,
 }
 
 
