@@ -6,14 +6,14 @@ Decides how the filters combine. Finding, words and timeline come from `core.ord
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from werkzeug.wrappers import Response
 
 from admin_console import bp, figures
@@ -172,25 +172,26 @@ def _found(
             filters.q, limit, filters.before, shop.id if shop else None
         )
     query = select(Order).order_by(Order.id.desc()).limit(limit)
-    midnight = clock.accra_midnight()
+    return db.session.scalars(query.where(*_conditions(filters, shop))).all()
+
+
+def _conditions(filters: Filters, shop: Store | None) -> Iterator[ColumnElement[bool]]:
     if filters.state == STUCK:
-        query = query.where(figures.stuck())
+        yield figures.stuck()
     elif filters.state:
-        query = query.where(Order.state == filters.state)
+        yield Order.state == filters.state
     if shop is not None:
-        query = query.where(Order.store_id == shop.id)
+        yield Order.store_id == shop.id
     if filters.day:
-        query = query.where(
-            (Order.final_at if filters.day == "ended" else Order.created_at) >= midnight
-        )
+        moment = Order.final_at if filters.day == "ended" else Order.created_at
+        yield moment >= clock.accra_midnight()
     if filters.before is not None:
-        query = query.where(Order.id < filters.before)
+        yield Order.id < filters.before
     if filters.q:
         found = orders.find_any(
             filters.q, SEARCHED, filters.before, shop.id if shop else None
         )
-        query = query.where(Order.id.in_([order.id for order in found]))
-    return db.session.scalars(query).all()
+        yield Order.id.in_([order.id for order in found])
 
 
 def _moment(event: OrderEvent) -> Moment:

@@ -63,7 +63,7 @@ def queue() -> ResponseReturnValue:
     ticked = [
         order.code
         for order in page.orders
-        if kept and order.code in kept and order.state == "pending"
+        if order.code in (kept or ()) and order.state == "pending"
     ]
     return render_template(
         "portal/orders.html",
