@@ -64,7 +64,9 @@ CODES = (
     (hosts.STORE, "GET", "/orders/<>/receipt"),
     (hosts.STORE, "POST", "/orders/<>/cancel"),
     (hosts.STORE, "GET", "/orders/<>/paid"),
+    (hosts.STORE, "POST", "/orders/<>/paid"),
     (hosts.STORE, "GET", "/orders/<>/not-received"),
+    (hosts.STORE, "POST", "/orders/<>/not-received"),
     (hosts.STORE, "GET", "/track"),
 )
 """The pages that find an order by its code, and answer 404 when there is none."""
