@@ -193,6 +193,22 @@ def test_the_same_told_twice_is_told_once(
     assert len(told) == 1
 
 
+def test_two_presses_without_a_time_are_told_once(
+    store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any], row: Any
+) -> None:
+    """No time means now, and now is a minute, as for one who types it."""
+    code = store.order(bundle())
+    moment = moment_of("")
+    assert moment is not None and (moment.second, moment.microsecond) == (0, 0)
+    form = fields(store.get(f"/orders/{code}/paid").text)
+    for _ in range(2):
+        store.post(f"/orders/{code}/paid", {**form, "time": "", "payer": "Kwame"})
+    order = row(code)
+    if clock.now() - order.told_paid_at < timedelta(minutes=1):
+        events = in_store("ama", lambda: orders.timeline(order))
+        assert [event.kind for event in events].count("told") == 1
+
+
 def test_one_who_tells_again_and_again_is_sent_to_the_store(
     store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
 ) -> None:
