@@ -549,6 +549,25 @@ def test_every_new_page_is_clean_and_small(
     ):
         answer = store.get(path, headers={"Accept-Encoding": "br"})
         assert answer.status_code == 200 and len(answer.data) <= 3_500, path
+def test_who_ordered_finds_it_however_much_others_guess(
+    shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
+) -> None:
+    """The device is proof enough: a stranger's tries must not shut out who ordered. A pay code is
+    not looked at any more."""
+    ours, guesser = shop("ama"), shop("ama")
+    code = ours.order(bundle())
+    theirs = row(guesser.order(bundle(), OTHER_NUMBER)).pay_code or ""
+    wrong = next(
+        c for c in iter(pay_codes.new, "") if c not in (row(code).pay_code, theirs)
+    )
+    for _ in range(30):
+        find(guesser, NUMBER, wrong)
+    answer = find(ours, NUMBER)
+    assert answer.status_code == 200 and f'href="/orders/{code}"' in answer.text
+    over = find(guesser, NUMBER, row(code).pay_code or "")
+    assert over.status_code == 429 and "for this number" in over.text
+
+
         parse_clean(store.get(path).text)
 
 
