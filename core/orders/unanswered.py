@@ -6,6 +6,8 @@ that has not come. Asked once, until the customer says it anew.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from core.audit import SYSTEM
@@ -14,6 +16,7 @@ from core.base.db import transaction
 from core.base.language import later
 from core.base.preconditions import needs_across_stores
 from core.orders.model import Order
+from core.orders.telling import is_not_found
 from core.orders.timeline import log, open_case
 
 
@@ -38,19 +41,34 @@ def ask_owner() -> int:
                 "not_received" if is_missing else "told_unanswered",
                 {"since": str(order.missing_since or order.told_at)},
             )
-            log(
-                order,
-                SYSTEM,
-                "owner_asked",
-                "The store has not answered its customer for a day: Makola was asked.",
-                customer_text=later("The store has not answered: Makola was asked"),
-            )
+            text, customer_text = _why(order)
+            log(order, SYSTEM, "owner_asked", text, customer_text=customer_text)
         return len(found)
 
 
+def _why(order: Order) -> tuple[str, str]:
+    """What the timeline says to the store and to the customer."""
+    since = order.missing_since or order.told_at
+    is_answered = order.missing_since is None and is_not_found(order)
+    if is_answered or (since is not None and since > clock.now() - _day()):
+        return (
+            "Pending two days after its customer first said that it is paid: Makola was asked.",
+            later("Your payment has not been found for two days: Makola was asked"),
+        )
+    return (
+        "The store has not answered its customer for a day: Makola was asked.",
+        later("The store has not answered: Makola was asked"),
+    )
+
+
 def is_told_long() -> ColumnElement[bool]:
-    """Told and not looked for within `answer_s`, or pending for twice that."""
-    day = clock.delta(config.current().answer_s)
+    """Told and not looked for within `answer_s`, or pending for twice that. Told anew after that,
+    it is the store's turn for a day more."""
+    day = _day()
+    last_turn = or_(
+        Order.told_at < Order.told_first_at + 2 * day,
+        Order.told_at < clock.now() - day,
+    )
     return and_(
         Order.state == "pending",
         Order.told_at.is_not(None),
@@ -62,13 +80,16 @@ def is_told_long() -> ColumnElement[bool]:
                     Order.not_found_at < Order.told_at,
                 ),
             ),
-            Order.told_first_at < clock.now() - 2 * day,
+            and_(Order.told_first_at < clock.now() - 2 * day, last_turn),
         ),
     )
 
 
 def _is_missing_long() -> ColumnElement[bool]:
-    day = clock.delta(config.current().answer_s)
     return and_(
-        Order.missing_since.is_not(None), Order.missing_since < clock.now() - day
+        Order.missing_since.is_not(None), Order.missing_since < clock.now() - _day()
     )
+
+
+def _day() -> timedelta:
+    return clock.delta(config.current().answer_s)

@@ -477,6 +477,30 @@ def test_one_that_was_looked_for_goes_to_the_owner_after_two_days(
         with app.app_context(), tenancy.across_stores():
             assert orders.ask_owner() == asked
             db.session.remove()
+    lines = in_store("ama", lambda: orders.timeline(orders.by_code(code)))
+    last = lines[-1]
+    assert last.kind == "owner_asked" and "not answered" not in last.text
+    assert "not answered" not in (last.customer_text or ""), "the store looked"
+
+
+def test_the_owner_is_not_asked_anew_before_the_store_had_a_day_to_look(
+    app: Flask, store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
+) -> None:
+    """Pending for two days and asked about: said anew, it is the store's turn again."""
+    code = store.order(bundle())
+    tell(store, code)
+    ago = clock.now() - timedelta(hours=49)
+    set_order(app, "ama", code, told_at=ago, told_first_at=ago)
+    for hours, asked in ((0, 1), (0, 0), (25, 1)):
+        if asked == 0:
+            in_store("ama", lambda: telling.note_not_found(code, AGENT))
+            assert tell(store, code, payer="Akosua").status_code == 303
+        elif hours:
+            since = clock.now() - timedelta(hours=hours)
+            set_order(app, "ama", code, told_at=since)
+        with app.app_context(), tenancy.across_stores():
+            assert orders.ask_owner() == asked, hours
+            db.session.remove()
 
 
 # ------------------------------------------------------------------ tracking by number
@@ -525,6 +549,25 @@ def test_a_number_is_not_guessed_at(
     assert find(guesser, OTHER_NUMBER).status_code == 200
 
 
+def test_who_ordered_finds_it_however_much_others_guess(
+    shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
+) -> None:
+    """The device is proof enough: a stranger's tries must not shut out who ordered. A pay code is
+    not looked at any more."""
+    ours, guesser = shop("ama"), shop("ama")
+    code = ours.order(bundle())
+    theirs = row(guesser.order(bundle(), OTHER_NUMBER)).pay_code or ""
+    wrong = next(
+        c for c in iter(pay_codes.new, "") if c not in (row(code).pay_code, theirs)
+    )
+    for _ in range(30):
+        find(guesser, NUMBER, wrong)
+    answer = find(ours, NUMBER)
+    assert answer.status_code == 200 and f'href="/orders/{code}"' in answer.text
+    over = find(guesser, NUMBER, row(code).pay_code or "")
+    assert over.status_code == 429 and "for this number" in over.text
+
+
 @pytest.mark.parametrize(
     ("number", "pay_code", "says"),
     [("024", "", "digits"), (NUMBER, "123", "six digits"), ("", "", "number")],
@@ -549,25 +592,6 @@ def test_every_new_page_is_clean_and_small(
     ):
         answer = store.get(path, headers={"Accept-Encoding": "br"})
         assert answer.status_code == 200 and len(answer.data) <= 3_500, path
-def test_who_ordered_finds_it_however_much_others_guess(
-    shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
-) -> None:
-    """The device is proof enough: a stranger's tries must not shut out who ordered. A pay code is
-    not looked at any more."""
-    ours, guesser = shop("ama"), shop("ama")
-    code = ours.order(bundle())
-    theirs = row(guesser.order(bundle(), OTHER_NUMBER)).pay_code or ""
-    wrong = next(
-        c for c in iter(pay_codes.new, "") if c not in (row(code).pay_code, theirs)
-    )
-    for _ in range(30):
-        find(guesser, NUMBER, wrong)
-    answer = find(ours, NUMBER)
-    assert answer.status_code == 200 and f'href="/orders/{code}"' in answer.text
-    over = find(guesser, NUMBER, row(code).pay_code or "")
-    assert over.status_code == 429 and "for this number" in over.text
-
-
         parse_clean(store.get(path).text)
 
 
@@ -595,22 +619,6 @@ def test_forgetting_a_number_forgets_what_was_told(
     assert (
         order.is_masked and order.told_payer is None and order.told_transaction is None
     )
-
-
-def test_an_order_is_found_by_its_pay_code(
-    store: Shop,
-    bundle: Callable[..., int],
-    row: Callable[..., Order],
-    in_store: Callable[..., Any],
-) -> None:
-    code = store.order(bundle())
-    pay_code = row(code).pay_code or ""
-    for typed in (pay_code, f"{pay_code[:3]} {pay_code[3:]}"):
-        found = in_store("ama", lambda typed=typed: orders.find_any(typed, 10))
-        assert code in [order.code for order in found]
-    assert code not in [
-        order.code for order in in_store("kofi", lambda: orders.find_any(pay_code, 10))
-    ]
     lines = in_store("ama", lambda: orders.timeline(order))
     assert [line.kind for line in lines].count("told") == 1
     left = " ".join(f"{line.text} {line.customer_text} {line.detail}" for line in lines)
@@ -638,3 +646,19 @@ def test_nothing_is_told_of_an_order_whose_number_is_forgotten(
         assert not db.session.scalars(select(not_received.Report)).all()
         db.session.remove()
     assert row(code).missing_since is None
+
+
+def test_an_order_is_found_by_its_pay_code(
+    store: Shop,
+    bundle: Callable[..., int],
+    row: Callable[..., Order],
+    in_store: Callable[..., Any],
+) -> None:
+    code = store.order(bundle())
+    pay_code = row(code).pay_code or ""
+    for typed in (pay_code, f"{pay_code[:3]} {pay_code[3:]}"):
+        found = in_store("ama", lambda typed=typed: orders.find_any(typed, 10))
+        assert code in [order.code for order in found]
+    assert code not in [
+        order.code for order in in_store("kofi", lambda: orders.find_any(pay_code, 10))
+    ]
