@@ -23,10 +23,11 @@ from store_customers import (
     set_order,
 )
 
+from benchmarks import plans
 from core import audit, cases, orders
 from core.base import clock, tenancy
 from core.base.db import db
-from core.orders import Order, not_received, pay_codes, telling
+from core.orders import Order, not_received, pay_codes, telling, unanswered
 from storefront.telling import moment_of
 
 AGENT = audit.Actor("agent", "Ama")
@@ -501,6 +502,20 @@ def test_the_owner_is_not_asked_anew_before_the_store_had_a_day_to_look(
         with app.app_context(), tenancy.across_stores():
             assert orders.ask_owner() == asked, hours
             db.session.remove()
+
+
+def test_whom_to_ask_about_is_found_by_what_is_open(app: Flask) -> None:
+    """Asked each round of the relay: never by a walk through all orders, whatever plan is kept."""
+    with app.app_context(), tenancy.across_stores():
+        connection = db.session.connection()
+        for walk in ("seqscan", "indexscan"):  # of the whole table, as dear as in a large one
+            connection.exec_driver_sql(f"SET LOCAL enable_{walk} = off")
+        statement = str(unanswered.left_alone().compile(dialect=connection.dialect))
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        used, _ = plans.walked(plans.for_any_values(raw, statement))
+        db.session.remove()
+    assert used == {"ix_orders_told", "ix_orders_missing"}
 
 
 # ------------------------------------------------------------------ tracking by number
