@@ -310,6 +310,9 @@ def test_a_told_order_does_not_expire_and_one_that_is_cancelled_owes(
     assert (row(told).state, row(silent).state) == ("pending", "expired")
     in_store("ama", lambda: orders.cancel(told, AGENT))
     assert row(told).owes_back and not row(silent).owes_back
+    page = plain(store.get(f"/orders/{told}").text)
+    assert "Nothing was sent. If your" in page
+    assert "gives your money back" not in page, "nobody has seen that money"
     assert in_store("ama", orders.tab_counts)["back"] == 1
 
 
