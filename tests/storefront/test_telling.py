@@ -567,6 +567,13 @@ def test_a_number_is_not_guessed_at(
     assert find(guesser, OTHER_NUMBER).status_code == 200
 
 
+def test_no_number_stands_where_tries_are_counted(app: Flask, store: Shop) -> None:
+    find(store, NUMBER, pay_codes.new())
+    counted = [key.decode() for key in app.extensions["redis"].keys()]
+    assert any("numbers_of_one" in key for key in counted)
+    assert not [key for key in counted if "241234567" in key]
+
+
 def test_who_ordered_finds_it_however_much_others_guess(
     shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
 ) -> None:
