@@ -511,7 +511,10 @@ def test_whom_to_ask_about_is_found_by_what_is_open(app: Flask) -> None:
     """Asked each round of the relay: never by a walk through all orders, whatever plan is kept."""
     with app.app_context(), tenancy.across_stores():
         connection = db.session.connection()
-        for walk in ("seqscan", "indexscan"):  # of the whole table, as dear as in a large one
+        for walk in (
+            "seqscan",
+            "indexscan",
+        ):  # of the whole table, as dear as in a large one
             connection.exec_driver_sql(f"SET LOCAL enable_{walk} = off")
         statement = str(unanswered.left_alone().compile(dialect=connection.dialect))
         raw = connection.connection.driver_connection
