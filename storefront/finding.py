@@ -16,7 +16,8 @@ from core.orders import Order
 from storefront import bp, device
 
 SLOW_DOWN = later(
-    "Too many tries from your connection just now. Wait a few minutes and try again."
+    "Too many tries from your connection or for this number. Wait a few minutes, for one number"
+    " perhaps until tomorrow. The link of an order goes on working."
 )
 NO_PAY_CODE = later(
     "A pay code has six digits, like 482 913; it stands on the order's page. Check it digit by"
@@ -44,11 +45,15 @@ def find_by_number() -> Response:
         errors["pay_code"] = say(NO_PAY_CODE)
     if errors or number is None:
         return _page(typed, typed_code, errors)
-    if "slow_down_s" in g:
+    is_over = "slow_down_s" in g
+    # of who tries too often no code is looked at; the device is proof as before
+    found = orders.with_proof(
+        number, device.codes(g.store.id), None if is_over else pay_code
+    )
+    if is_over and not found:
         response = _page(typed, typed_code, {"": say(SLOW_DOWN)}, 429)
         response.headers["Retry-After"] = str(g.slow_down_s)
         return response
-    found = orders.with_proof(number, device.codes(g.store.id), pay_code)
     g.number_missed = not found
     return _page(typed, typed_code, {}, found=found)
 

@@ -64,10 +64,11 @@ class PaidForm:
 
 def moment_of(typed: str) -> datetime | None:
     """The last moment at which a clock in Accra showed this time, `10:04`, `1004` or `10.04 pm`;
-    empty means now. None when it is no time."""
+    empty means now. In whole minutes, so that two presses tell one time. None when it is no
+    time."""
     now = clock.now()
     if not typed:
-        return now
+        return now.replace(second=0, microsecond=0)
     found = _TIME.fullmatch(typed)
     if found is None:
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import psycopg
 import pytest
 from alembic import command
@@ -66,3 +69,30 @@ def test_what_is_there_can_be_found_and_what_yesterdays_code_writes(
             assert left == [("#7654",)]
         command.downgrade(alembic, "-1")
         command.upgrade(alembic, REVISION)
+
+
+@pytest.mark.slow(seconds=0.8)
+def test_who_has_locked_a_row_writes_it_before_the_tables_stand_still(
+    postgres: dict[str, str],
+) -> None:
+    """As every press does: else each waits for the other, and one of them is broken off."""
+    with before(REVISION, postgres) as (alembic, url):
+        fill(url)
+        upgrade = threading.Thread(target=command.upgrade, args=(alembic, REVISION))
+        with psycopg.connect(url) as press:
+            press.execute("SELECT set_config('makola.scope', 'all', true)")
+            press.execute("SELECT id FROM orders WHERE id = 1 FOR NO KEY UPDATE")
+            upgrade.start()
+            with psycopg.connect(url, autocommit=True) as looking:
+                for _ in range(100):
+                    waits = looking.execute(
+                        "SELECT 1 FROM pg_locks WHERE NOT granted AND database ="
+                        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+                    ).fetchone()
+                    if waits:
+                        break
+                    time.sleep(0.05)
+            press.execute("UPDATE orders SET version = version + 1 WHERE id = 1")
+        upgrade.join()
+        with psycopg.connect(url, autocommit=True) as session:
+            session.execute("SELECT 1 FROM order_words LIMIT 1")

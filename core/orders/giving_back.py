@@ -125,7 +125,7 @@ def agent_words(order: Order) -> str:
     if order.state == "refunded":
         return f"Give the customer {money.cedis(order.price_pesewas)}."
     amount = money.cedis(order.price_pesewas)
-    if order.queued_at is None and order.confirmed_at is None:
+    if _is_only_told(order):
         return f"The customer says they paid: if {amount} came, give it back."
     return f"The payment had been confirmed: give the customer {amount}."
 
@@ -134,6 +134,14 @@ def customer_words(order: Order, store: str) -> tuple[str, str]:
     """The customer's headline and sentence about their money."""
     what = say(_ENDED[order.state])
     amount = money.cedis(order.price_pesewas)
+    if order.given_back_at is None and _is_only_told(order):
+        sentence = say(
+            "Nothing was sent. If your %(amount)s came, %(store)s gives it back. Send them a"
+            " message with this code.",
+            amount=amount,
+            store=store,
+        )
+        return what, sentence
     if order.given_back_at is None:
         why = _why(order) if order.state == "refunded" else say("Nothing was sent.")
         sentence = say(
@@ -174,6 +182,12 @@ def day(order: Order) -> str:
     assert order.given_back_at is not None
     local = order.given_back_at.astimezone(clock.ACCRA)
     return f"{local.day} {local:%b}"
+
+
+def _is_only_told(order: Order) -> bool:
+    """Whether nobody but its customer says that it was paid."""
+    is_confirmed = order.queued_at is not None or order.confirmed_at is not None
+    return order.state != "refunded" and not is_confirmed
 
 
 def _told(order: Order) -> str:

@@ -97,7 +97,10 @@ class Rate:
 
 
 def opens_at(order: Order) -> datetime | None:
-    """From when its customer may say that nothing came; None when they may not."""
+    """From when its customer may say that nothing came; None when they may not, also when its
+    number is forgotten: what they told would stay."""
+    if order.is_masked:
+        return None
     if order.state == "completed" and order.completed_at is not None:
         return order.completed_at + SETTLES_IN
     if order.state in ("processing", "failed"):
@@ -245,6 +248,11 @@ def _count(order: Order) -> int:
 
 def _why_not(order: Order) -> str:
     opens, closes = opens_at(order), closes_at(order)
+    if order.is_masked:
+        return say(
+            "The number of this order has been forgotten, so it cannot be looked into here. Send"
+            " the store a message with its code."
+        )
     if opens is None:
         return say("Nothing has been sent for this order, so nothing can be missing.")
     if closes is not None and clock.now() >= closes:

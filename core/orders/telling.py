@@ -85,7 +85,8 @@ def tell(code: str, payment: Payment) -> Order:
             order,
             CUSTOMER,
             "told",
-            f"The customer says they have {_what(order)}.",
+            # from whom stands with the order alone, and is forgotten with its number
+            f"The customer says they have paid at {clock.shown(payment.paid_at)}.",
             customer_text=later("You said that you have paid"),
         )
         return order

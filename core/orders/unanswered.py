@@ -6,7 +6,9 @@ that has not come. Asked once, until the customer says it anew.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 
 from core.audit import SYSTEM
 from core.base import clock, config
@@ -14,6 +16,7 @@ from core.base.db import transaction
 from core.base.language import later
 from core.base.preconditions import needs_across_stores
 from core.orders.model import Order
+from core.orders.telling import is_not_found
 from core.orders.timeline import log, open_case
 
 
@@ -21,15 +24,8 @@ from core.orders.timeline import log, open_case
 def ask_owner() -> int:
     """Open a case for each such order, at most `relay_batch`. Returns how many. An order that
     somebody is at is left for the next round."""
-    left_alone = (
-        select(Order)
-        .where(Order.owner_asked_at.is_(None), or_(is_told_long(), _is_missing_long()))
-        .order_by(Order.id)
-        .limit(config.current().relay_batch)
-        .with_for_update(key_share=True, skip_locked=True)
-    )
     with transaction() as session:
-        found = session.scalars(left_alone).all()
+        found = session.scalars(left_alone()).all()
         for order in found:
             is_missing = order.missing_since is not None
             order.owner_asked_at = clock.now()
@@ -38,21 +34,48 @@ def ask_owner() -> int:
                 "not_received" if is_missing else "told_unanswered",
                 {"since": str(order.missing_since or order.told_at)},
             )
-            log(
-                order,
-                SYSTEM,
-                "owner_asked",
-                "The store has not answered its customer for a day: Makola was asked.",
-                customer_text=later("The store has not answered: Makola was asked"),
-            )
+            text, customer_text = _why(order)
+            log(order, SYSTEM, "owner_asked", text, customer_text=customer_text)
         return len(found)
 
 
+def _why(order: Order) -> tuple[str, str]:
+    """What the timeline says to the store and to the customer."""
+    since = order.missing_since or order.told_at
+    is_answered = order.missing_since is None and is_not_found(order)
+    if is_answered or (since is not None and since > clock.now() - _day()):
+        return (
+            "Pending two days after its customer first said that it is paid: Makola was asked.",
+            later("Your payment has not been found for two days: Makola was asked"),
+        )
+    return (
+        "The store has not answered its customer for a day: Makola was asked.",
+        later("The store has not answered: Makola was asked"),
+    )
+
+
+def left_alone() -> Select[Order]:
+    """The orders to ask about, locked."""
+    return (
+        select(Order)
+        .where(Order.owner_asked_at.is_(None), or_(is_told_long(), _is_missing_long()))
+        .order_by(Order.id)
+        .limit(config.current().relay_batch)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+
+
 def is_told_long() -> ColumnElement[bool]:
-    """Told and not looked for within `answer_s`, or pending for twice that."""
-    day = clock.delta(config.current().answer_s)
+    """Told and not looked for within `answer_s`, or pending for twice that. Told anew after that,
+    it is the store's turn for a day more."""
+    day = _day()
+    last_turn = or_(
+        Order.told_at < Order.told_first_at + 2 * day,
+        Order.told_at < clock.now() - day,
+    )
     return and_(
-        Order.state == "pending",
+        # as a constant: a plan for any state walks through all orders there ever were
+        Order.state == literal_column("'pending'"),
         Order.told_at.is_not(None),
         or_(
             and_(
@@ -62,13 +85,16 @@ def is_told_long() -> ColumnElement[bool]:
                     Order.not_found_at < Order.told_at,
                 ),
             ),
-            Order.told_first_at < clock.now() - 2 * day,
+            and_(Order.told_first_at < clock.now() - 2 * day, last_turn),
         ),
     )
 
 
 def _is_missing_long() -> ColumnElement[bool]:
-    day = clock.delta(config.current().answer_s)
     return and_(
-        Order.missing_since.is_not(None), Order.missing_since < clock.now() - day
+        Order.missing_since.is_not(None), Order.missing_since < clock.now() - _day()
     )
+
+
+def _day() -> timedelta:
+    return clock.delta(config.current().answer_s)

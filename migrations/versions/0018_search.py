@@ -3,7 +3,8 @@
 Under row-level security an index answers only what cannot leak: `=`, `<` and `~<~` may go by one, LIKE, `@>`, `%` and
 an expression may not. So a search compares words that a trigger writes, whoever writes the order: yesterday's code too.
 `accounts` keeps the sum of each side, written by the function that moves the balance. Orders, accounts and entries
-stand still for writers while this runs; what takes readers out as well comes last.
+stand still for writers while this runs, also for who has locked a row to write it: he would wait for this, and this
+for him. What takes readers out as well comes last.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ SUMS = (
     ", credits_pesewas = a.credits_pesewas + greatest(-(l ->> 1)::bigint, 0)"
 )
 UP = (
-    "LOCK TABLE orders, accounts, entries IN SHARE ROW EXCLUSIVE MODE",
+    "LOCK TABLE orders, accounts, entries IN EXCLUSIVE MODE",
     """
 CREATE TABLE order_words (
   store_id bigint NOT NULL,

@@ -102,6 +102,17 @@ def test_every_limited_address_is_served(app: Flask) -> None:
         limits._endpoint(app, "store", "POST", "/gone")
 
 
+def test_every_page_of_a_code_counts_its_misses(app: Flask) -> None:
+    """Whatever the method: a page left out would be a way to guess without end."""
+    pages = {
+        (rule.subdomain, method, re.sub("<[^>]+>", "<>", rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.subdomain == "store" and "code" in rule.arguments
+        for method in (rule.methods or set()) & {"GET", "POST"}
+    }
+    assert len(pages) >= 8 and pages <= set(limits.CODES)
+
+
 def ask(
     app: Flask, method: str, path: str, store: str = "ama", address: str = "127.0.0.1"
 ) -> int:
@@ -127,6 +138,8 @@ WAYS = [  # to try a code
     ("GET", "/track?code={}"),
     ("HEAD", "/track?code={}&x=y"),
     ("POST", "/orders/{}/cancel"),
+    ("POST", "/orders/{}/paid"),
+    ("POST", "/orders/{}/not-received"),
 ]
 
 

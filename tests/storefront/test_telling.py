@@ -23,10 +23,11 @@ from store_customers import (
     set_order,
 )
 
+from benchmarks import plans
 from core import audit, cases, orders
 from core.base import clock, tenancy
 from core.base.db import db
-from core.orders import Order, not_received, pay_codes, telling
+from core.orders import Order, not_received, pay_codes, telling, unanswered
 from storefront.telling import moment_of
 
 AGENT = audit.Actor("agent", "Ama")
@@ -173,7 +174,8 @@ def test_a_told_payment_moves_nothing_and_shows_to_both(
     assert "055 123 4567" in words and "12345678901" in words
     assert in_store("ama", orders.tab_counts)["paid"] == 1
     events = in_store("ama", lambda: orders.timeline(order))
-    assert "055•••4567" in plain(events[-1].text), "numbers in a timeline are masked"
+    assert events[-1].text.startswith("The customer says they have paid at ")
+    assert "055" not in events[-1].text, "a timeline is never forgotten"
 
 
 def test_the_same_told_twice_is_told_once(
@@ -190,6 +192,22 @@ def test_the_same_told_twice_is_told_once(
     events = in_store("ama", lambda: orders.timeline(order))
     told = [event for event in events if event.kind == "told"]
     assert len(told) == 1
+
+
+def test_two_presses_without_a_time_are_told_once(
+    store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any], row: Any
+) -> None:
+    """No time means now, and now is a minute, as for one who types it."""
+    code = store.order(bundle())
+    moment = moment_of("")
+    assert moment is not None and (moment.second, moment.microsecond) == (0, 0)
+    form = fields(store.get(f"/orders/{code}/paid").text)
+    for _ in range(2):
+        store.post(f"/orders/{code}/paid", {**form, "time": "", "payer": "Kwame"})
+    order = row(code)
+    if clock.now() - order.told_paid_at < timedelta(minutes=1):
+        events = in_store("ama", lambda: orders.timeline(order))
+        assert [event.kind for event in events].count("told") == 1
 
 
 def test_one_who_tells_again_and_again_is_sent_to_the_store(
@@ -292,6 +310,9 @@ def test_a_told_order_does_not_expire_and_one_that_is_cancelled_owes(
     assert (row(told).state, row(silent).state) == ("pending", "expired")
     in_store("ama", lambda: orders.cancel(told, AGENT))
     assert row(told).owes_back and not row(silent).owes_back
+    page = plain(store.get(f"/orders/{told}").text)
+    assert "Nothing was sent. If your" in page
+    assert "gives your money back" not in page, "nobody has seen that money"
     assert in_store("ama", orders.tab_counts)["back"] == 1
 
 
@@ -460,6 +481,47 @@ def test_one_that_was_looked_for_goes_to_the_owner_after_two_days(
         with app.app_context(), tenancy.across_stores():
             assert orders.ask_owner() == asked
             db.session.remove()
+    lines = in_store("ama", lambda: orders.timeline(orders.by_code(code)))
+    last = lines[-1]
+    assert last.kind == "owner_asked" and "not answered" not in last.text
+    assert "not answered" not in (last.customer_text or ""), "the store looked"
+
+
+def test_the_owner_is_not_asked_anew_before_the_store_had_a_day_to_look(
+    app: Flask, store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
+) -> None:
+    """Pending for two days and asked about: said anew, it is the store's turn again."""
+    code = store.order(bundle())
+    tell(store, code)
+    ago = clock.now() - timedelta(hours=49)
+    set_order(app, "ama", code, told_at=ago, told_first_at=ago)
+    for hours, asked in ((0, 1), (0, 0), (25, 1)):
+        if asked == 0:
+            in_store("ama", lambda: telling.note_not_found(code, AGENT))
+            assert tell(store, code, payer="Akosua").status_code == 303
+        elif hours:
+            since = clock.now() - timedelta(hours=hours)
+            set_order(app, "ama", code, told_at=since)
+        with app.app_context(), tenancy.across_stores():
+            assert orders.ask_owner() == asked, hours
+            db.session.remove()
+
+
+def test_whom_to_ask_about_is_found_by_what_is_open(app: Flask) -> None:
+    """Asked each round of the relay: never by a walk through all orders, whatever plan is kept."""
+    with app.app_context(), tenancy.across_stores():
+        connection = db.session.connection()
+        for walk in (
+            "seqscan",
+            "indexscan",
+        ):  # of the whole table, as dear as in a large one
+            connection.exec_driver_sql(f"SET LOCAL enable_{walk} = off")
+        statement = str(unanswered.left_alone().compile(dialect=connection.dialect))
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        used, _ = plans.walked(plans.for_any_values(raw, statement))
+        db.session.remove()
+    assert used == {"ix_orders_told", "ix_orders_missing"}
 
 
 # ------------------------------------------------------------------ tracking by number
@@ -508,6 +570,32 @@ def test_a_number_is_not_guessed_at(
     assert find(guesser, OTHER_NUMBER).status_code == 200
 
 
+def test_no_number_stands_where_tries_are_counted(app: Flask, store: Shop) -> None:
+    find(store, NUMBER, pay_codes.new())
+    counted = [key.decode() for key in app.extensions["redis"].scan_iter()]
+    assert any("numbers_of_one" in key for key in counted)
+    assert not [key for key in counted if "241234567" in key]
+
+
+def test_who_ordered_finds_it_however_much_others_guess(
+    shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
+) -> None:
+    """The device is proof enough: a stranger's tries must not shut out who ordered. A pay code is
+    not looked at any more."""
+    ours, guesser = shop("ama"), shop("ama")
+    code = ours.order(bundle())
+    theirs = row(guesser.order(bundle(), OTHER_NUMBER)).pay_code or ""
+    wrong = next(
+        c for c in iter(pay_codes.new, "") if c not in (row(code).pay_code, theirs)
+    )
+    for _ in range(30):
+        find(guesser, NUMBER, wrong)
+    answer = find(ours, NUMBER)
+    assert answer.status_code == 200 and f'href="/orders/{code}"' in answer.text
+    over = find(guesser, NUMBER, row(code).pay_code or "")
+    assert over.status_code == 429 and "for this number" in over.text
+
+
 @pytest.mark.parametrize(
     ("number", "pay_code", "says"),
     [("024", "", "digits"), (NUMBER, "123", "six digits"), ("", "", "number")],
@@ -542,8 +630,12 @@ def test_forgetting_a_number_forgets_what_was_told(
     row: Callable[..., Order],
     in_store: Callable[..., Any],
 ) -> None:
-    code = delivered(app, store, bundle(), timedelta(hours=1))
-    set_order(app, "ama", code, told_payer="055 123 4567", told_transaction="1234")
+    code = store.order(bundle())
+    tell(store, code, payer="Kwame Ofori", transaction="QX998877")
+    done = clock.now() - timedelta(hours=1)
+    set_order(
+        app, "ama", code, state="completed", queued_at=done, completed_at=done, final_at=done
+    )  # fmt: skip
     report(store, code, words="Ring 055 123 4567", contact="055 123 4567")
     in_store("ama", lambda: not_received.answer(code, "came", "", AGENT))
     with app.app_context(), tenancy.across_stores():
@@ -555,6 +647,33 @@ def test_forgetting_a_number_forgets_what_was_told(
     assert (
         order.is_masked and order.told_payer is None and order.told_transaction is None
     )
+    lines = in_store("ama", lambda: orders.timeline(order))
+    assert [line.kind for line in lines].count("told") == 1
+    left = " ".join(f"{line.text} {line.customer_text} {line.detail}" for line in lines)
+    assert "Ofori" not in left and "998877" not in left and "055" not in left
+
+
+def test_nothing_is_told_of_an_order_whose_number_is_forgotten(
+    app: Flask,
+    store: Shop,
+    bundle: Callable[..., int],
+    row: Callable[..., Order],
+) -> None:
+    """It would never be forgotten: an order is masked once."""
+    code = delivered(app, store, bundle(), timedelta(hours=1))
+    form = fields(store.get(f"/orders/{code}/not-received").text)
+    with app.app_context(), tenancy.across_stores():
+        orders.forget_number("+233241234567", audit.SYSTEM)
+        db.session.remove()
+    assert store.get(f"/orders/{code}/not-received").status_code == 303
+    assert "/not-received" not in store.get(f"/orders/{code}").text
+    said = {**form, "balance": "none", "words": "", "contact": "055 123 4567"}
+    store.post(f"/orders/{code}/not-received", said)
+    assert "has been forgotten" in store.get(f"/orders/{code}").text
+    with app.app_context(), tenancy.across_stores():
+        assert not db.session.scalars(select(not_received.Report)).all()
+        db.session.remove()
+    assert row(code).missing_since is None
 
 
 def test_an_order_is_found_by_its_pay_code(
