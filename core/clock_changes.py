@@ -35,7 +35,8 @@ _LONGEST_CLOSED_S = 600
 _ORDER = (
     "queued_at", "submitted_at", "claimed_at", "lease_until", "unknown_since", "absent_since",
     "processing_at",
-    "failed_since", "looked_at", "next_look_at", "pending_since",
+    "failed_since", "looked_at", "next_look_at", "pending_since", "told_at", "told_first_at",
+    "not_found_at", "missing_since",
 )  # fmt: skip
 _ROW = ("due_at", "lease_until", "rung_at", "taken_at", "looked_at")
 _SHORTEN_LEASES = (

@@ -214,3 +214,26 @@ def test_the_relay_does_it(
     finally:
         stop.set()
         thread.join()
+
+
+@pytest.mark.parametrize("change_s", [2 * DAY_S, -2 * DAY_S])
+def test_a_wrong_clock_asks_the_owner_about_nobody(
+    ama: int,
+    place: Callable[..., Order],
+    jump: Callable[[float], None],
+    set_clock: Callable[[float], None],
+    change_s: float,
+) -> None:
+    """A payment was told a minute ago, whatever the wall clock says."""
+    watch = Watch()
+    with tenancy.across_stores():
+        watch.look()
+    order = place()
+    orders.telling.tell(order.code, orders.telling.Payment(clock.now(), "Kwame"))
+    jump(60)
+    set_clock(change_s)
+    with tenancy.across_stores():
+        assert watch.look() is not None
+        assert orders.ask_owner() == 0
+        jump(DAY_S + 5)
+        assert orders.ask_owner() == 1
