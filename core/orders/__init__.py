@@ -9,7 +9,8 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
 (`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
 (`unanswered`), when an order should be there (`estimates`), the queue's tabs (`tabs`), what pages
-read (`reading`, `held_up`, `receipts`) and find (`searching`). Callers say `orders.place`.
+read (`reading`, `held_up`, `receipts`, `polling`) and find (`searching`). Callers say
+`orders.place`.
 """
 
 from core.orders import (
@@ -52,6 +53,7 @@ from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
 from core.orders.model import Order
 from core.orders.placing import Placed, Review, check, place, working
+from core.orders.polling import next_poll_s
 from core.orders.pressing import (
     free_pesewas,
     goes_in_s,
@@ -61,14 +63,7 @@ from core.orders.pressing import (
     process,
     undo,
 )
-from core.orders.reading import (
-    Words,
-    agent_words,
-    customer_words,
-    newer_than,
-    next_poll_s,
-    person_words,
-)
+from core.orders.reading import Words, agent_words, customer_words, person_words
 from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
@@ -116,7 +111,16 @@ from core.orders.states import (
     WORK,
     State,
 )
-from core.orders.tabs import TABS, Page, newest_id, queue, search, tab_counts, tab_of
+from core.orders.tabs import (
+    TABS,
+    Page,
+    newer_than,
+    newest_id,
+    queue,
+    search,
+    tab_counts,
+    tab_of,
+)
 from core.orders.timeline import Moment, timeline
 from core.orders.unanswered import ask_owner
 from core.orders.waiting import (

@@ -1,4 +1,4 @@
-"""How orders stand, in words: what each reader reads, and how often pages ask again."""
+"""How orders stand, in words: what each reader reads."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import func, select
-
 from core import cases
 from core.availability import Now
 from core.base import clock, config, money
-from core.base.db import db
 from core.base.language import later, say
 from core.catalog import Bundle
 from core.orders import estimates, giving_back, held_up, not_received, telling
@@ -22,8 +19,6 @@ from core.stores import Store
 
 _UNKNOWN_AFTER_S = 120
 """A submitting order without an answer for this long reads "Checking with the network"."""
-_POLL_STEPS: tuple[tuple[float, float], ...] = ((60, 2), (1_800, 10))
-_POLL_LAST_S = 60.0
 _CUSTOMERS: dict[State, str] = {
     "awaiting_payment": later("Pay to start the order."),
     "pending": later(
@@ -52,28 +47,6 @@ class Words:
     label: str
     sentence: str
     icon: str
-
-
-def newer_than(order_id: int) -> int:
-    """How many pending orders came after this one, for the "4 new orders" bar."""
-    count = db.session.scalar(
-        select(func.count())
-        .select_from(Order)
-        .where(Order.state == "pending", Order.id > order_id)
-    )
-    return int(count or 0)
-
-
-def next_poll_s(order: Order) -> float | None:
-    """Seconds until the customer's page asks again: 2 until 1 min of age, 10 until 30 min, then 60.
-    None when final."""
-    if order.is_final:
-        return None
-    age = (clock.now() - order.created_at).total_seconds()
-    for until, step in _POLL_STEPS:
-        if age < clock.seconds(until):
-            return max(clock.seconds(step), 0.5)
-    return max(clock.seconds(_POLL_LAST_S), 0.5)
 
 
 def customer_words(

@@ -91,6 +91,16 @@ def newest_id() -> int:
     return db.session.scalar(query) or 0
 
 
+def newer_than(order_id: int) -> int:
+    """How many pending orders came after this one, for the "4 new orders" bar."""
+    count = db.session.scalar(
+        select(func.count())
+        .select_from(Order)
+        .where(Order.state == "pending", Order.id > order_id)
+    )
+    return int(count or 0)
+
+
 def tab_counts() -> dict[str, int]:
     """How many orders each tab of the queue holds; `done` and `all` count today's only, since
     history only grows."""
