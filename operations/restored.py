@@ -28,6 +28,8 @@ PEOPLE = (
 GUARDS = frozenset(
     {
         "entries_balanced",
+        "orders_words",
+        "orders_words_of_name",
         "outbox_subject",
         *EVIDENCE,
         *PEOPLE,

@@ -137,6 +137,7 @@ def test_a_new_version_takes_over_and_leaves_nothing_of_the_old(
     page.wait_for_function(
         "old => caches.keys().then(k => k.length === 1 && k[0] !== old)", arg=old
     )
+    page.goto("about:blank")  # whose page asks for no news meanwhile
     context.set_offline(True)
     page.goto(f"/orders/{code}")
     expect(page.get_by_role("heading", name="No connection")).to_be_visible()
