@@ -107,7 +107,7 @@
   /* Without a network the worker shows a page that says so. An hour may pass until it is asked
      for anew: it holds nothing that could be old. */
   if (news && navigator.serviceWorker) window.addEventListener('load', function () {
-    navigator.serviceWorker.register('/sw.js', { updateViaCache: 'all' }).catch(function () {});
+    navigator.serviceWorker.register(news.dataset.worker, { scope: '/', updateViaCache: 'all' }).catch(function () {});
   });
   /* The receipt */
   var print = $('print');
