@@ -295,6 +295,22 @@ def test_a_told_order_does_not_expire_and_one_that_is_cancelled_owes(
     assert in_store("ama", orders.tab_counts)["back"] == 1
 
 
+def test_whoever_is_to_message_the_store_has_the_button_with_the_code(
+    store: Shop,
+    bundle: Callable[..., int],
+    change_store: Callable[..., None],
+    in_store: Callable[..., Any],
+) -> None:
+    change_store("ama", whatsapp="+233240000002")
+    code, button = store.order(bundle()), "Message Ama"
+    assert button not in store.get(f"/orders/{code}").text
+    tell(store, code)
+    assert button in store.get(f"/orders/{code}").text
+    in_store("ama", lambda: orders.cancel(code, AGENT))
+    page = store.get(f"/orders/{code}").text
+    assert "gives your money back" in page and button in page
+
+
 def test_what_may_be_told_only_by_its_device(
     shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
 ) -> None:
