@@ -295,6 +295,18 @@ def test_a_told_order_does_not_expire_and_one_that_is_cancelled_owes(
     assert in_store("ama", orders.tab_counts)["back"] == 1
 
 
+def test_who_has_told_is_not_asked_to_pay_again_unless_nothing_was_found(
+    store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
+) -> None:
+    code, folded = store.order(bundle()), "<summary>How to pay</summary>"
+    assert folded not in store.get(f"/orders/{code}").text
+    tell(store, code)
+    page = store.get(f"/orders/{code}").text
+    assert folded in page and "You pay" in page.partition(folded)[2]
+    in_store("ama", lambda: telling.note_not_found(code, AGENT))
+    assert folded not in store.get(f"/orders/{code}").text
+
+
 def test_whoever_is_to_message_the_store_has_the_button_with_the_code(
     store: Shop,
     bundle: Callable[..., int],
