@@ -30,6 +30,22 @@ def set_order() -> Callable[..., None]:
     return write
 
 
+UNDER_THE_AGE = """[...document.querySelectorAll('tr[data-row]')].flatMap(row => {
+  const of = part => {
+    const around = document.createRange();
+    around.selectNodeContents(part);
+    return around.getBoundingClientRect();
+  };
+  const age = of(row.querySelector('.c-age'));
+  return [...row.querySelectorAll('.c-number .small, .c-number a')].filter(part => {
+    const box = of(part);
+    return box.right > age.left + 1 && box.left < age.right
+      && box.bottom > age.top + 2 && box.top + 2 < age.bottom;
+  }).map(part => part.textContent);
+})"""
+"""Words of a row that its age stands on."""
+
+
 def tell(in_store: Any, code: str, who: str = "055 123 4567") -> None:
     payment = telling.Payment(clock.now(), who, "12345678901")
     in_store("ama", lambda: telling.tell(code, payment))
@@ -173,3 +189,4 @@ def test_what_customers_tell_is_accessible_and_fits(
             assert axe.faults(page) == [], path
             seen = page.evaluate("document.documentElement.scrollWidth")
             assert seen <= width, path
+            assert page.evaluate(UNDER_THE_AGE) == [], (path, width)
