@@ -93,7 +93,10 @@
     each(d.querySelectorAll('[data-copy]'), function (copy) {
       copy.hidden = !navigator.clipboard;
       copy.onclick = function () {
-        navigator.clipboard.writeText(copy.dataset.copy).then(function () { copy.textContent = copy.dataset.copied; });
+        navigator.clipboard.writeText(copy.dataset.copy).then(function () {
+          copy.textContent = copy.dataset.copied;
+          copy.removeAttribute('aria-label');
+        });
       };
     });
   }

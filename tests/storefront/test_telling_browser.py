@@ -109,7 +109,9 @@ def test_what_is_to_be_paid_is_copied_with_one_press(
     context = phone(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     buy(page)
-    shown = page.locator("dd", has_text="Copy the reference").inner_text()
+    shown = page.locator(
+        "dd", has=page.get_by_role("button", name="Copy the reference")
+    ).inner_text()
     for what, copied in (
         ("number", "0240000001"),
         ("name", "Ama Mensah"),
