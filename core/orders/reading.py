@@ -14,7 +14,14 @@ from core.base import clock, config, money
 from core.base.db import db
 from core.base.language import later, say
 from core.catalog import Bundle
-from core.orders import estimates, giving_back, held_up, not_received, telling
+from core.orders import (
+    estimates,
+    giving_back,
+    held_up,
+    not_received,
+    telling,
+    unanswered,
+)
 from core.orders.held_up import Held
 from core.orders.model import Order
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
@@ -202,6 +209,8 @@ def person_words(order: Order) -> str | None:
     waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
     if not waiting:
         return None
+    if all(case.kind in unanswered.KINDS for case in waiting):
+        return unanswered.agent_words(waiting[0].opened_at)
     back = money.cedis(order.agent_price_pesewas)
     meanwhile = {
         "completed": "Until then it counts as delivered.",

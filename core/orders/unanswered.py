@@ -6,6 +6,8 @@ that has not come. Asked once, until the customer says it anew.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from core.audit import SYSTEM
@@ -15,6 +17,9 @@ from core.base.language import later
 from core.base.preconditions import needs_across_stores
 from core.orders.model import Order
 from core.orders.timeline import log, open_case
+
+KINDS = ("told_unanswered", "not_received")
+"""Of cases that ask the owner to see that a store answers."""
 
 
 @needs_across_stores
@@ -36,7 +41,7 @@ def ask_owner() -> int:
             open_case(
                 order,
                 "not_received" if is_missing else "told_unanswered",
-                {"since": str(order.missing_since or order.told_at)},
+                {"waits_since": _since(order)},
             )
             log(
                 order,
@@ -46,6 +51,19 @@ def ask_owner() -> int:
                 customer_text=later("The store has not answered: Makola was asked"),
             )
         return len(found)
+
+
+def agent_words(asked_at: datetime) -> str:
+    """For the agent, while the owner is asked: no money is held up, and it is theirs to answer."""
+    return (
+        f"Your customer had no answer for a day, so Makola was asked at {clock.shown(asked_at)}."
+        " It is still yours to answer."
+    )
+
+
+def _since(order: Order) -> str:
+    since = order.missing_since or order.told_at
+    return since.isoformat() if since is not None else ""
 
 
 def is_told_long() -> ColumnElement[bool]:

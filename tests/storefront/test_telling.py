@@ -23,6 +23,7 @@ from store_customers import (
     set_order,
 )
 
+from admin_console.evidence import facts_in_words
 from core import audit, cases, orders
 from core.base import clock, tenancy
 from core.base.db import db
@@ -467,12 +468,20 @@ def test_a_day_without_an_answer_makes_a_case_of_the_owner_once(
         set_order(app, "ama", code, **{since: clock.now() - timedelta(hours=hours)})
         with app.app_context(), tenancy.across_stores():
             orders.ask_owner()
-            assert len(cases.open_of_kind(kind)) == open_cases
+            found = cases.open_of_kind(kind)
+            assert len(found) == open_cases
+            for case in found:
+                facts = facts_in_words(case.evidence[0])
+                assert [fact.name for fact in facts if fact.moment] == [
+                    "The customer waits since"
+                ]
             db.session.remove()
     order = row(code)
     assert order.owner_asked_at is not None
     lines = in_store("ama", lambda: orders.timeline(order))
     assert [line.kind for line in lines].count("owner_asked") == 1
+    words = in_store("ama", lambda: orders.person_words(order))
+    assert "yours to answer" in words and "set aside" not in words
     assert "Makola was asked" in store.get(f"/orders/{code}").text
 
 
