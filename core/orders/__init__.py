@@ -67,7 +67,6 @@ from core.orders.reading import (
     customer_words,
     newer_than,
     next_poll_s,
-    person_words,
 )
 from core.orders.refusals import (
     BundleUnavailable,
@@ -118,7 +117,7 @@ from core.orders.states import (
 )
 from core.orders.tabs import TABS, Page, newest_id, queue, search, tab_counts, tab_of
 from core.orders.timeline import Moment, timeline
-from core.orders.unanswered import ask_owner
+from core.orders.unanswered import ask_owner, person_words
 from core.orders.waiting import (
     due_turns,
     let_older_go_first,

@@ -14,14 +14,7 @@ from core.base import clock, config, money
 from core.base.db import db
 from core.base.language import later, say
 from core.catalog import Bundle
-from core.orders import (
-    estimates,
-    giving_back,
-    held_up,
-    not_received,
-    telling,
-    unanswered,
-)
+from core.orders import estimates, giving_back, held_up, not_received, telling
 from core.orders.held_up import Held
 from core.orders.model import Order
 from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
@@ -201,25 +194,6 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
         )
         icon = "waiting"
     return Words(label, sentence + _news_waits(order), icon)
-
-
-def person_words(order: Order) -> str | None:
-    """For the agent: that a person must look at this order, since when, and what their money does
-    meanwhile."""
-    waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
-    if not waiting:
-        return None
-    if all(case.kind in unanswered.KINDS for case in waiting):
-        return unanswered.agent_words(waiting[0].opened_at)
-    back = money.cedis(order.agent_price_pesewas)
-    meanwhile = {
-        "completed": "Until then it counts as delivered.",
-        "refunded": f"Your {back} is back in your wallet and stays there.",
-        "cancelled": "Nothing is held for it.",
-    }
-    titles = "; ".join(case.title for case in waiting)
-    kept = meanwhile.get(order.state, f"Your {back} stays set aside meanwhile.")
-    return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
 
 
 def _pending(order: Order, held: Held) -> str:

@@ -6,12 +6,11 @@ that has not come. Asked once, until the customer says it anew.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from core import cases
 from core.audit import SYSTEM
-from core.base import clock, config
+from core.base import clock, config, money
 from core.base.db import transaction
 from core.base.language import later
 from core.base.preconditions import needs_across_stores
@@ -53,12 +52,27 @@ def ask_owner() -> int:
         return len(found)
 
 
-def agent_words(asked_at: datetime) -> str:
-    """For the agent, while the owner is asked: no money is held up, and it is theirs to answer."""
-    return (
-        f"Your customer had no answer for a day, so Makola was asked at {clock.shown(asked_at)}."
-        " It is still yours to answer."
-    )
+def person_words(order: Order) -> str | None:
+    """For the agent: that a person must look at this order, since when, and what their money does
+    meanwhile."""
+    waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
+    if not waiting:
+        return None
+    since = clock.shown(waiting[0].opened_at)
+    if all(case.kind in KINDS for case in waiting):
+        return (
+            f"Your customer had no answer for a day, so Makola was asked at {since}."
+            " It is still yours to answer."
+        )
+    back = money.cedis(order.agent_price_pesewas)
+    meanwhile = {
+        "completed": "Until then it counts as delivered.",
+        "refunded": f"Your {back} is back in your wallet and stays there.",
+        "cancelled": "Nothing is held for it.",
+    }
+    titles = "; ".join(case.title for case in waiting)
+    kept = meanwhile.get(order.state, f"Your {back} stays set aside meanwhile.")
+    return f"Since {since} this waits for a person at Makola: {titles}. {kept}"
 
 
 def _since(order: Order) -> str:
