@@ -24,6 +24,7 @@ _NAMES = {
     "expected_pesewas": "Expected charge",
     "charged_pesewas": "The supplier charged",
     "since": "Without an end since",
+    "waits_since": "The customer waits since",
     "watched_until": "Watched until",
     "attempt": "Attempts made",
     "resends": "Sent again",

@@ -16,11 +16,13 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp, history
 from agent_portal.pressing import REFUSED, order_of
 from core import availability, orders
+from core.base import phones
 from core.orders import Order, not_received, telling
 from core.orders.held_up import Held
 
 ANSWERS = [("", "In my own words")] + [
-    (how, words.capitalize()) for how, words in not_received.ANSWERS.items()
+    (how, words.removeprefix("The store answered: ").capitalize())
+    for how, words in not_received.ANSWERS.items()
 ]
 
 
@@ -85,6 +87,7 @@ def _live(order: Order) -> dict[str, object]:
     if new_cost is not None:  # it can be processed, at another price: the page asks
         held = replace(held, sentence="")
     status = url_for(".order_status", code=order.code)
+    report = not_received.last_of(order) if order.missing_since else None
     return {
         "order": order,
         "words": orders.agent_words(order, held),
@@ -93,8 +96,10 @@ def _live(order: Order) -> dict[str, object]:
         "moments": history.of(order),
         "new_cost_pesewas": new_cost,
         "every_s": orders.next_poll_s(order),
-        "may_say_not_found": telling.is_told(order) and not telling.is_not_found(order),
-        "report": not_received.last_of(order) if order.missing_since else None,
+        "may_say_not_found": telling.may_note_not_found(order),
+        "payer": _grouped(order.told_payer or ""),
+        "report": report,
+        "reach": _grouped(report.contact) if report else "",
         "answers": ANSWERS,
         "balances": not_received.BALANCES,
         "usual_by": _usual_by(order),
@@ -102,6 +107,14 @@ def _live(order: Order) -> dict[str, object]:
         "nothing": orders.giving_back.NOTHING,
         "status_url": f"{status}?{urlencode(drawn_from(order))}",
     }
+
+
+def _grouped(typed: str) -> str:
+    """What a customer typed, in the groups of every other number where it is one."""
+    try:
+        return phones.show(phones.parse(typed))
+    except phones.BadNumber:
+        return typed
 
 
 def _usual_by(order: Order) -> datetime | None:

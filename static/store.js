@@ -93,7 +93,10 @@
     each(d.querySelectorAll('[data-copy]'), function (copy) {
       copy.hidden = !navigator.clipboard;
       copy.onclick = function () {
-        navigator.clipboard.writeText(copy.dataset.copy).then(function () { copy.textContent = copy.dataset.copied; });
+        navigator.clipboard.writeText(copy.dataset.copy).then(function () {
+          copy.textContent = copy.dataset.copied;
+          copy.removeAttribute('aria-label');
+        });
       };
     });
   }
@@ -107,7 +110,7 @@
   /* Without a network the worker shows a page that says so. An hour may pass until it is asked
      for anew: it holds nothing that could be old. */
   if (news && navigator.serviceWorker) window.addEventListener('load', function () {
-    navigator.serviceWorker.register('/sw.js', { updateViaCache: 'all' }).catch(function () {});
+    navigator.serviceWorker.register(news.dataset.worker, { scope: '/', updateViaCache: 'all' }).catch(function () {});
   });
   /* The receipt */
   var print = $('print');

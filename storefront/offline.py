@@ -14,6 +14,7 @@ from flask import Response, current_app, make_response, render_template, request
 
 from core.base.sms import message
 from storefront import bp
+from storefront.addresses import own
 
 LOOK_AGAIN_S = 15
 """Its page is loaded again so often, while somebody looks at it."""
@@ -28,17 +29,21 @@ def show_offline() -> Response:
 
 @bp.get("/sw.js")
 def service_worker() -> Response:
-    """The service worker of this store."""
+    """The service worker of this store, with its page in the language of the address. Only one
+    worker serves a browser: that of the order page seen last, in whatever language."""
     script: str = current_app.extensions["service_worker_js"]
     names: dict[str, str] = current_app.extensions["static_names"]
     kept = f"{_page()}{script}{sorted(names.values())}"
     version = hashlib.sha256(kept.encode()).hexdigest()[:12]
-    needs = [f"/offline?v={version}", f"/static/{names['store.js']}"]
+    needs = [own(f"/offline?v={version}"), f"/static/{names['store.js']}"]
     response = Response(
         f"var KEPT={json.dumps(version)},FIRST={json.dumps(needs)};{script}",
         mimetype="text/javascript",
     )
     response.cache_control.max_age = WORKER_KEPT_S
+    response.headers["Service-Worker-Allowed"] = (
+        "/"  # that of /tw, too, serves the whole store
+    )
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -8,6 +8,7 @@ States, words and intervals come from `core.orders`.
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from datetime import datetime
 
@@ -122,17 +123,23 @@ def track() -> Response | BaseResponse:
     if order is not None:
         return redirect(own(f"/orders/{order.code}"), 303)
     shown = text_input.one_line(pasted, orders.LONGEST_PASTED)
-    wrong = (
-        say("Type the code of your order.")
-        if not shown
-        else say("No order here has this code. Check it letter by letter.")
-    )
     page = render_template(
         "storefront/track.html",
         typed=shown,
-        errors={"code": wrong},
+        errors={"code": _why_not_found(shown)},
     )
     return make_response(page, 404 if shown else 422)
+
+
+def _why_not_found(typed: str) -> str:
+    if not typed:
+        return say("Type the code of your order.")
+    if not re.search(r"[^\W\d]", typed):
+        return say(
+            "This is no order code. With a phone number or a pay code, look under Track by phone"
+            " number."
+        )
+    return say("No order here has this code. Check it letter by letter.")
 
 
 def _order_page(view: OrderView, order: Order) -> Response:

@@ -63,7 +63,7 @@ from core.orders.pressing import (
     process,
     undo,
 )
-from core.orders.reading import Words, agent_words, customer_words, person_words
+from core.orders.reading import Words, agent_words, customer_words
 from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
@@ -122,7 +122,7 @@ from core.orders.tabs import (
     tab_of,
 )
 from core.orders.timeline import Moment, timeline
-from core.orders.unanswered import ask_owner
+from core.orders.unanswered import ask_owner, person_words
 from core.orders.waiting import (
     due_turns,
     let_older_go_first,

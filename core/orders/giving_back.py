@@ -145,7 +145,7 @@ def customer_words(order: Order, store: str) -> tuple[str, str]:
     if order.given_back_at is None:
         why = _why(order) if order.state == "refunded" else say("Nothing was sent.")
         sentence = say(
-            "%(why)s It is %(amount)s. Send %(store)s a message with this code.",
+            "%(why)s You get %(amount)s back. Send %(store)s a message with this code.",
             why=why,
             amount=amount,
             store=store,

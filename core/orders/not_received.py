@@ -183,16 +183,17 @@ def answer(code: str, how: str, words: str, actor: Actor) -> Order:
         order.missing_since = order.owner_asked_at = None
         order.version += 1
         answered = ANSWERS.get(how, _IN_OWN_WORDS)
-        text = f"{actor.name} to the customer: {answered.partition(': ')[2]} {words}"
+        text = f"{actor.name} to the customer: {answered.partition(': ')[2]}"
         log(
             order,
             actor,
             "not_received_answered",
-            text.strip(),
+            text.rstrip(": "),
             customer_text=answered,
         )
         if words:  # a line of its own: it is said as it was written, in every language
-            log(order, actor, "answer_words", words, customer_text=words)
+            quoted = f"“{words}”"
+            log(order, actor, "answer_words", quoted, customer_text=quoted)
         return order
 
 

@@ -169,23 +169,6 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
     return Words(label, sentence + _news_waits(order), icon)
 
 
-def person_words(order: Order) -> str | None:
-    """For the agent: that a person must look at this order, since when, and what their money does
-    meanwhile."""
-    waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
-    if not waiting:
-        return None
-    back = money.cedis(order.agent_price_pesewas)
-    meanwhile = {
-        "completed": "Until then it counts as delivered.",
-        "refunded": f"Your {back} is back in your wallet and stays there.",
-        "cancelled": "Nothing is held for it.",
-    }
-    titles = "; ".join(case.title for case in waiting)
-    kept = meanwhile.get(order.state, f"Your {back} stays set aside meanwhile.")
-    return f"Since {_at(waiting[0].opened_at)} this waits for a person at Makola: {titles}. {kept}"
-
-
 def _pending(order: Order, held: Held) -> str:
     confirm = telling.agent_words(order) if telling.is_told(order) else _CONFIRM
     if order.release_at is not None and order.release_by is not None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
+    and_,
     collate,
     func,
     or_,
@@ -80,6 +81,7 @@ def ways(text: str, reach: Reach) -> list[Ids]:
     )
     whole = _whole_numbers(bare)
     ways = [*_references(text, reach), *(_by_number(number, reach) for number in whole)]
+    ways += _told(text, whole, reach)
     if whole and not words:
         return ways
     named = [_has(Order.customer_name, word) for word in words]
@@ -103,6 +105,28 @@ def _references(text: str, reach: Reach) -> list[Ids]:
             select(Order.id).where(*reach.of(Order), Order.pay_code == pay_code)
         )
     return references
+
+
+def _told(text: str, whole: Sequence[str], reach: Reach) -> list[Ids]:
+    """In one store, by what customers say of payments that still wait to be looked at, as the
+    message of one names it: a part of the payer, the payer's number, or the transaction id."""
+    if reach.store_id is None:
+        return []
+    payers = [text, *(_in_groups(number) for number in whole)]
+    fits = [_has(func.coalesce(Order.told_payer, ""), payer) for payer in payers]
+    is_waiting = and_(Order.state == "pending", Order.told_at.is_not(None))
+    return [
+        select(Order.id)
+        .where(*reach.of(Order), is_waiting)
+        .where(or_(Order.told_transaction == text, *fits))
+        .order_by(Order.id.desc())
+        .limit(reach.limit)
+    ]
+
+
+def _in_groups(msisdn: str) -> str:
+    """As a told payment keeps the payer's number."""
+    return phones.show(phones.Msisdn(msisdn)).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _has(

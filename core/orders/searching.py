@@ -56,7 +56,8 @@ def with_proof(
 def find_any(
     asked: str, limit: int, before: int | None = None, store_id: int | None = None
 ) -> list[Order]:
-    """Orders by code, reference, number, supplier reference or name, newest first, in what this
+    """Orders by code, reference, number, supplier reference, name or, in one store, by what its
+    customers say of payments that wait to be looked at; newest first, in what this
     work may see or in one store of it. `before` is the id to continue from.
 
     A code finds its order and nothing else; no digit of a code ever finds a number. An empty search

@@ -99,6 +99,10 @@ def note_not_found(code: str, actor: Actor) -> Order:
         order = locked_by_code(code)
         if order.state != "pending" or order.told_at is None:
             raise refusals.WrongState("No payment is waiting to be found here.")
+        if order.release_at is not None:
+            raise refusals.WrongState(
+                "Process was pressed: undo that first, if the payment is not there."
+            )
         if not is_not_found(order):
             order.not_found_at = clock.now()
             order.version += 1
@@ -124,6 +128,11 @@ def is_not_found(order: Order) -> bool:
         and order.not_found_at is not None
         and order.not_found_at >= order.told_at
     )
+
+
+def may_note_not_found(order: Order) -> bool:
+    """Whether the agent is offered to say so: not while a press of theirs says the opposite."""
+    return is_told(order) and not is_not_found(order) and order.release_at is None
 
 
 def may_tell(order: Order) -> bool:
@@ -181,10 +190,12 @@ def agent_words(order: Order) -> str:
     """What the agent of a told payment reads."""
     looked = ""
     if is_not_found(order) and order.not_found_at is not None:
-        looked = f" You did not find it at {clock.shown(order.not_found_at)}."
+        looked = (
+            f" You looked at {clock.shown(order.not_found_at)} and did not find it."
+        )
     return (
-        f"The customer says they have {_what(order)}.{looked} That proves nothing: look whether"
-        f" {money.cedis(order.price_pesewas)} is there, then process."
+        f"The customer says they have {_what(order)}. That proves nothing: look whether"
+        f" {money.cedis(order.price_pesewas)} is there, then process.{looked}"
     )
 
 

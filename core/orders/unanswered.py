@@ -10,14 +10,18 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select
 
+from core import cases
 from core.audit import SYSTEM
-from core.base import clock, config
+from core.base import clock, config, money
 from core.base.db import transaction
 from core.base.language import later
 from core.base.preconditions import needs_across_stores
 from core.orders.model import Order
 from core.orders.telling import is_not_found
 from core.orders.timeline import log, open_case
+
+KINDS = ("told_unanswered", "not_received")
+"""Of cases that ask the owner to see that a store answers."""
 
 
 @needs_across_stores
@@ -32,7 +36,7 @@ def ask_owner() -> int:
             open_case(
                 order,
                 "not_received" if is_missing else "told_unanswered",
-                {"since": str(order.missing_since or order.told_at)},
+                {"waits_since": _since(order)},
             )
             text, customer_text = _why(order)
             log(order, SYSTEM, "owner_asked", text, customer_text=customer_text)
@@ -63,6 +67,34 @@ def left_alone() -> Select[Order]:
         .limit(config.current().relay_batch)
         .with_for_update(key_share=True, skip_locked=True)
     )
+
+
+def person_words(order: Order) -> str | None:
+    """For the agent: that a person must look at this order, since when, and what their money does
+    meanwhile."""
+    waiting = [case for case in cases.of_order(order.id) if case.closed_at is None]
+    if not waiting:
+        return None
+    since = clock.shown(waiting[0].opened_at)
+    if all(case.kind in KINDS for case in waiting):
+        return (
+            f"Your customer had no answer for a day, so Makola was asked at {since}."
+            " It is still yours to answer."
+        )
+    back = money.cedis(order.agent_price_pesewas)
+    meanwhile = {
+        "completed": "Until then it counts as delivered.",
+        "refunded": f"Your {back} is back in your wallet and stays there.",
+        "cancelled": "Nothing is held for it.",
+    }
+    titles = "; ".join(case.title for case in waiting)
+    kept = meanwhile.get(order.state, f"Your {back} stays set aside meanwhile.")
+    return f"Since {since} this waits for a person at Makola: {titles}. {kept}"
+
+
+def _since(order: Order) -> str:
+    since = order.missing_since or order.told_at
+    return since.isoformat() if since is not None else ""
 
 
 def is_told_long() -> ColumnElement[bool]:

@@ -16,7 +16,7 @@
   });
   function page(request) {
     return fetch(request).catch(function (error) {
-      return caches.match('/offline', { ignoreSearch: true }).then(function (kept) { if (kept) return kept; throw error; });
+      return caches.match(FIRST[0]).then(function (kept) { if (kept) return kept; throw error; });
     });
   }
   function file(request) {

@@ -17,6 +17,7 @@ from core import orders
 from core.base import clock
 from core.orders import Order, not_received, telling
 from tests.support import axe
+from tests.support.settings import Using
 
 
 @pytest.fixture
@@ -27,6 +28,22 @@ def set_order() -> Callable[..., None]:
         tables_owner.execute(update(Order).where(Order.code == code).values(values))
 
     return write
+
+
+UNDER_THE_AGE = """[...document.querySelectorAll('tr[data-row]')].flatMap(row => {
+  const of = part => {
+    const around = document.createRange();
+    around.selectNodeContents(part);
+    return around.getBoundingClientRect();
+  };
+  const age = of(row.querySelector('.c-age'));
+  return [...row.querySelectorAll('.c-number .small, .c-number a')].filter(part => {
+    const box = of(part);
+    return box.right > age.left + 1 && box.left < age.right
+      && box.bottom > age.top + 2 && box.top + 2 < age.bottom;
+  }).map(part => part.textContent);
+})"""
+"""Words of a row that its age stands on."""
 
 
 def tell(in_store: Any, code: str, who: str = "055 123 4567") -> None:
@@ -74,6 +91,21 @@ def test_a_payment_that_is_not_there_is_said_once(
     assert [line.kind for line in lines].count("not_found") == 1
 
 
+def test_a_press_is_undone_before_the_payment_is_not_there(
+    ama_agent: Visitor, place: Any, in_store: Any, order_of: Any, using: Using
+) -> None:
+    """Else the history would say that it was confirmed and that it is not there."""
+    using(undo_s=5)
+    code = place()
+    tell(in_store, code)
+    ama_agent.post(f"/orders/{code}/process")
+    page = ama_agent.get(f"/orders/{code}").text
+    assert "Undo" in page and "The payment is not there" not in page
+    answer = ama_agent.post(f"/orders/{code}/not-found")
+    assert "undo that first" in ama_agent.refused(answer)
+    assert not telling.is_not_found(order_of(code))
+
+
 def test_nothing_is_looked_for_where_nothing_was_told(
     ama_agent: Visitor, place: Any
 ) -> None:
@@ -87,6 +119,8 @@ def test_a_report_waits_for_its_answer(
     assert missing in ama_agent.get("/orders?tab=missing").text
     page = ama_agent.get(f"/orders/{missing}").text
     assert "No message" in page and "The customer says it has not come" in page
+    assert ">The data is there now.</option>" in page
+    assert "050 111 2222" in page.replace("\N{NO-BREAK SPACE}", " ")
     empty = ama_agent.post(f"/orders/{missing}/answer", {"how": "", "words": " "})
     assert "Choose an answer" in ama_agent.refused(empty)
     form = {"how": "asked", "words": "More by 14:00"}
@@ -94,7 +128,8 @@ def test_a_report_waits_for_its_answer(
     assert order_of(missing).missing_since is None
     assert missing not in ama_agent.get("/orders?tab=missing").text
     page = ama_agent.get(f"/orders/{missing}").text
-    assert "the supplier has been asked. More by 14:00" in page
+    assert "Ama to the customer: the supplier has been asked." in page
+    assert page.count("“More by 14:00”") == 1
 
 
 def test_an_answer_is_given_once(
@@ -154,3 +189,4 @@ def test_what_customers_tell_is_accessible_and_fits(
             assert axe.faults(page) == [], path
             seen = page.evaluate("document.documentElement.scrollWidth")
             assert seen <= width, path
+            assert page.evaluate(UNDER_THE_AGE) == [], (path, width)

@@ -252,11 +252,11 @@ def test_a_refused_order_says_why_to_both_and_a_failed_one_until_when_it_is_watc
     _label, customer, agent = words(order)
     assert _label == "Not delivered: Ama's Data gives your money back"
     assert customer.startswith(
-        "It could not be sent: the network does not take this number. It is GH₵"
+        "It could not be sent: the network does not take this number. You get GH₵"
     )
     assert "(“Not a number”)" in agent
     order = change(order, processing_at=now)
-    assert words(order)[1].startswith("The network did not deliver it. It is GH₵")
+    assert words(order)[1].startswith("The network did not deliver it. You get GH₵")
     order = change(order, state="failed", failed_since=now)
     until = (now + clock.delta(config.current().failed_watch_s)).astimezone(clock.ACCRA)
     for sentence in words(order)[1:]:

@@ -11,9 +11,9 @@ from sqlalchemy import false, select, text
 
 from core import orders
 from core.audit import SYSTEM, Actor
-from core.base import tenancy
+from core.base import clock, tenancy
 from core.base.db import db
-from core.orders import Order, search_ways
+from core.orders import Order, search_ways, telling
 from tests import tables_owner
 
 AMA = Actor("agent", "Ama")
@@ -55,6 +55,25 @@ def test_each_way_of_a_search_finds_by_an_index(
     assert found(typed) == [order.id]
     with tenancy.across_stores():
         assert found(typed) == [order.id]
+
+
+@pytest.mark.parametrize(
+    "typed", ["kwame", "Kwame Men", "0559876543", "055 987 6543", "6543", "TX77123"]
+)
+def test_a_told_payment_is_found_by_what_its_message_says(
+    ama: int, place: Place, many: None, typed: str
+) -> None:
+    by_name, by_number = place(NUMBER), place("+233209999999")
+    now = clock.now()
+    telling.tell(by_name.code, telling.Payment(now, "Kwame Mensah", "TX77123"))
+    telling.tell(by_number.code, telling.Payment(now, "055 987 6543"))
+    expected = by_number if typed[-1] == "3" and "TX" not in typed else by_name
+    assert found(typed) == [expected.id]
+    with tenancy.across_stores():
+        assert found(typed) == []
+        assert found(typed, None, ama) == [expected.id]
+    orders.cancel(expected.code, AMA)
+    assert found(typed) == []
 
 
 @pytest.mark.parametrize("typed", ["123", "1234", "0244", "024 999", "99", "sua", "%"])

@@ -50,6 +50,13 @@ def test_a_new_version_comes_with_a_new_page_worker_or_file(
     assert len(set(seen)) == 4
 
 
+def test_each_language_keeps_its_own_page_for_the_whole_store(shop):
+    for root in ("", "/tw"):
+        answer = shop("ama").get(f"{root}/sw.js")
+        assert re.search(rf'FIRST=\["{root}/offline\?v=', answer.text), root
+        assert answer.headers["Service-Worker-Allowed"] == "/", root
+
+
 def test_other_rooms_have_no_worker(app):
     for host in ("portal", "admin", "hooks"):
         answer = app.test_client().get("/sw.js", base_url=f"http://{host}.localhost")

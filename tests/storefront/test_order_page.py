@@ -494,6 +494,9 @@ def test_tracking_finds_the_order_in_our_own_words(shop, bundle, change_store):
 def test_tracking_asks_for_a_code_and_keeps_what_was_typed(shop):
     empty = shop("ama").get("/track")
     assert empty.status_code == 200 and "Set-Cookie" not in empty.headers
+    for typed in ("024 123 4567", "482 913"):
+        elsewhere = shop("ama").get("/track", query_string={"code": typed})
+        assert "look under Track by phone number" in elsewhere.text, typed
     blank = shop("ama").get("/track?code=")
     assert blank.status_code == 422 and "Type the code" in blank.text
     wrong = shop("ama").get("/track", query_string={"code": "<i>K7QM-2XR9"})

@@ -23,6 +23,7 @@ from store_customers import (
     set_order,
 )
 
+from admin_console.evidence import facts_in_words
 from benchmarks import plans
 from core import audit, cases, orders
 from core.base import clock, tenancy
@@ -316,6 +317,34 @@ def test_a_told_order_does_not_expire_and_one_that_is_cancelled_owes(
     assert in_store("ama", orders.tab_counts)["back"] == 1
 
 
+def test_who_has_told_is_not_asked_to_pay_again_unless_nothing_was_found(
+    store: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
+) -> None:
+    code, folded = store.order(bundle()), "<summary>How to pay</summary>"
+    assert folded not in store.get(f"/orders/{code}").text
+    tell(store, code)
+    page = store.get(f"/orders/{code}").text
+    assert folded in page and "You pay" in page.partition(folded)[2]
+    in_store("ama", lambda: telling.note_not_found(code, AGENT))
+    assert folded not in store.get(f"/orders/{code}").text
+
+
+def test_whoever_is_to_message_the_store_has_the_button_with_the_code(
+    store: Shop,
+    bundle: Callable[..., int],
+    change_store: Callable[..., None],
+    in_store: Callable[..., Any],
+) -> None:
+    change_store("ama", whatsapp="+233240000002")
+    code, button = store.order(bundle()), "Message Ama"
+    assert button not in store.get(f"/orders/{code}").text
+    tell(store, code)
+    assert button in store.get(f"/orders/{code}").text
+    in_store("ama", lambda: orders.cancel(code, AGENT))
+    page = store.get(f"/orders/{code}").text
+    assert "gives it back" in page and button in page
+
+
 def test_what_may_be_told_only_by_its_device(
     shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
 ) -> None:
@@ -460,12 +489,20 @@ def test_a_day_without_an_answer_makes_a_case_of_the_owner_once(
         set_order(app, "ama", code, **{since: clock.now() - timedelta(hours=hours)})
         with app.app_context(), tenancy.across_stores():
             orders.ask_owner()
-            assert len(cases.open_of_kind(kind)) == open_cases
+            found = cases.open_of_kind(kind)
+            assert len(found) == open_cases
+            for case in found:
+                facts = facts_in_words(case.evidence[0])
+                assert [fact.name for fact in facts if fact.moment] == [
+                    "The customer waits since"
+                ]
             db.session.remove()
     order = row(code)
     assert order.owner_asked_at is not None
     lines = in_store("ama", lambda: orders.timeline(order))
     assert [line.kind for line in lines].count("owner_asked") == 1
+    words = in_store("ama", lambda: orders.person_words(order))
+    assert "yours to answer" in words and "set aside" not in words
     assert "Makola was asked" in store.get(f"/orders/{code}").text
 
 

@@ -190,6 +190,7 @@ class Walk:
         yield "track", self.get("/track")
         yield "track nothing", self.get("/track?code=")
         yield "track unknown", self.get("/track?code=ZZZ")
+        yield "track a number", self.get("/track?code=024%20123%204567")
         yield "track found", self.get(f"/track?code={self.code}")
         yield "unknown order", self.get("/orders/ZZZZZZZZZZ")
         yield "unknown part", self.get("/orders/ZZZZZZZZZZ/status?v=1")
