@@ -102,7 +102,9 @@ def _orders(
             for column, value in GIVEN_BACK.items()
         },
         "given_back_at": f"CASE WHEN n > 1000 AND {STATE} IN ('refunded', 'cancelled') THEN {later} END",
-        **dict.fromkeys(("pending_since", "placed_device", "placed_address"), "NULL"),
+        **dict.fromkeys(
+            ("pay_code", "pending_since", "placed_device", "placed_address"), "NULL"
+        ),
         "supplier_ref": "'SR' || n",
     }
     columns = [

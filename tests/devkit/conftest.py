@@ -38,6 +38,7 @@ def make_project() -> Iterator[Callable[..., Project]]:
         for name in (
             "__init__",
             "config",
+            "reached",
             "rights",
             "setting_rules",
             "signed",
