@@ -16,6 +16,8 @@ from core.base import clock
 from core.orders import News
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 
 def codes(html: str) -> list[str]:
     """The codes listed, in the order of the page."""

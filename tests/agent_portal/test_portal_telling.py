@@ -19,6 +19,8 @@ from core.orders import Order, not_received, telling
 from tests.support import axe
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 
 @pytest.fixture
 def set_order() -> Callable[..., None]:

@@ -27,6 +27,8 @@ from core.supplier import supply
 from fulfilment import housekeeping
 from tests.support.deliveries import copy, deliver, estimate, renew
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AMA = Actor("agent", "Ama")
 Place = Callable[..., Order]
 NOW = timedelta(0)

@@ -16,6 +16,8 @@ from core.base.db import db
 from core.orders import Order, search_ways, telling
 from tests import tables_owner
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AMA = Actor("agent", "Ama")
 Place = Callable[..., Order]
 NUMBER = "+233241234567"

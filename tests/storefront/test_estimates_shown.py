@@ -13,6 +13,8 @@ from core.audit import Actor
 from core.base import clock
 from tests.support.deliveries import deliver, estimate, renew
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AMA = Actor("agent", "Ama")
 
 

@@ -23,6 +23,8 @@ from edge import stored_pages
 from edge.templates import SpokenEnvironment
 from http_server import Head
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 SPOKEN = (
     "title", "aria-label", "placeholder", "alt", "data-news", "data-last", "data-like",
     "data-stays", "data-forget", "data-copied", "data-text", "href",

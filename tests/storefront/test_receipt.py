@@ -14,6 +14,8 @@ from core import orders
 from core.base import clock
 from storefront import receipt
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 WHOLE, MASKED = "024 123 4567", "024 ••• 4567"
 
 

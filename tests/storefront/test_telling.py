@@ -31,6 +31,8 @@ from core.base.db import db
 from core.orders import Order, not_received, pay_codes, telling, unanswered
 from storefront.telling import moment_of
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AGENT = audit.Actor("agent", "Ama")
 
 
