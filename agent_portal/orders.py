@@ -16,7 +16,7 @@ from agent_portal.auth import may
 from core import orders
 from core.base import clock, config, text_input
 from core.base.text_input import row_id
-from core.orders import Order
+from core.orders import Order, Page
 
 TABS = {
     "new": "New",
@@ -47,10 +47,7 @@ def queue() -> ResponseReturnValue:
     newest = (
         orders.newest_id()
     )  # before the list: what comes in between is news, never lost
-    if search:
-        page = orders.search(search, before)
-    else:
-        page = orders.queue(tab, before)
+    page = _page(search, tab, before)
     kept, pressed, deed = _kept_press()
     stands = standing.notes()
     more = page.next_before
@@ -91,6 +88,10 @@ def queue() -> ResponseReturnValue:
         held=orders.held_up.on_page(page.orders, stands["now"]),
         **stands,
     )
+
+
+def _page(search: str, tab: str, before: int | None) -> Page:
+    return orders.search(search, before) if search else orders.queue(tab, before)
 
 
 @bp.get("/orders/news")

@@ -18,7 +18,8 @@ from core.base import clock
 from core.base.db import Model, db, transaction
 from core.base.language import later, say
 from core.base.tenancy import StoreScoped
-from core.orders import estimates, refusals
+from core.delivery_times import DELIVERED_MOST
+from core.orders import estimates, refusals, telling
 from core.orders.model import Order
 from core.orders.releasing import locked_by_code
 from core.orders.timeline import log
@@ -83,7 +84,7 @@ class Report(Model, StoreScoped):
 @dataclass(frozen=True)
 class Rate:
     """Of one store, in `RATE_OVER`: orders whose customers said that nothing came, and orders that
-    were delivered."""
+    were delivered, `DELIVERED_MOST` at most."""
 
     reported: int
     delivered: int
@@ -209,11 +210,17 @@ def rate(store_id: int) -> Rate:
     reported = select(func.count(Report.order_id.distinct())).where(
         Report.store_id == store_id, Report.opened_at > since
     )
-    delivered = select(func.count()).where(
-        Order.store_id == store_id,
-        Order.final_at > since,
-        Order.state == "completed",
+    newest = (
+        select(Order.id)
+        .where(
+            Order.store_id == store_id,
+            Order.final_at > since,
+            Order.state == "completed",
+        )
+        .order_by(Order.final_at.desc())
+        .limit(DELIVERED_MOST)
     )
+    delivered = select(func.count()).select_from(newest.subquery())
     one = db.session.execute(
         select(reported.scalar_subquery(), delivered.scalar_subquery())
     ).one()
@@ -229,13 +236,9 @@ def customer_words(order: Order, store: str) -> str:
         store=store,
         at=clock.shown(order.missing_since),
     )
-    if order.owner_asked_at is not None:
-        asked = say(
-            "They have not answered for long, so Makola was asked at %(at)s.",
-            at=clock.shown(order.owner_asked_at),
-        )
-        return f"{told} {asked}"
-    return told + " " + say("They look into it and answer here.")
+    return telling.until_answered(
+        order, told, say("They look into it and answer here.")
+    )
 
 
 def _of(order: Order) -> Select[Report]:

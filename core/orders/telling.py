@@ -177,13 +177,18 @@ def customer_words(order: Order, store: str) -> str:
         store=store,
         at=clock.shown(order.told_at),
     )
+    return until_answered(order, told, say("The order is sent as soon as they see it."))
+
+
+def until_answered(order: Order, told: str, meanwhile: str) -> str:
+    """What was told, and what is so until the store answers; once it has not for long, that the
+    owner was asked."""
     if order.owner_asked_at is not None:
-        asked = say(
+        meanwhile = say(
             "They have not answered for long, so Makola was asked at %(at)s.",
             at=clock.shown(order.owner_asked_at),
         )
-        return f"{told} {asked}"
-    return told + " " + say("The order is sent as soon as they see it.")
+    return f"{told} {meanwhile}"
 
 
 def agent_words(order: Order) -> str:
