@@ -15,7 +15,7 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Text, bindparam, func, sele
 
 from core import availability, catalog, orders, shop, stores
 from core.base import round_trip
-from core.base.round_trip import Ask
+from core.base.asks import Ask
 from core.catalog import Bundle, StoreBundle
 from core.orders import Order, OrderEvent
 from core.stores import Store

@@ -9,19 +9,22 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen
+from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import Engine, event
 
-from core.base import poolers
+from core.base import asks, poolers
+from core.base.asks import Ask, Plan
 
 T = TypeVar("T")
 
@@ -32,6 +35,7 @@ PREPARE_AFTER = 2
 """How often a connection hears a statement before PostgreSQL is to keep its plan. Most threads of a
 web process meet the same few dozen."""
 PREPARED_MOST = 300
+_BEGIN = Ask("BEGIN", {})
 _no_ping: ContextVar[bool] = ContextVar("makola_no_ping", default=False)
 
 
@@ -61,8 +65,8 @@ class TimedConnection(psycopg.Connection[Any]):
 
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
-        self.plans: dict[str, str] = {}
-        """Statements of `round_trip` → the names under which this connection keeps their plans."""
+        self.plans: dict[str, Plan] = {}
+        """Statements of `ask_all` that this connection has planned."""
         self.next_plan = 0
         """No name is used twice: a plan may be kept although what came after it failed."""
 
@@ -72,7 +76,7 @@ class TimedConnection(psycopg.Connection[Any]):
         answer_s = self.answer_s
         self.answer_s = self.sign_s or answer_s
         try:
-            self.execute(statement, values)
+            self.ask_all([_BEGIN, Ask(statement, values)])
         finally:
             self.answer_s = answer_s
 
@@ -80,10 +84,13 @@ class TimedConnection(psycopg.Connection[Any]):
         """As psycopg's, but what was prepared stays prepared after a transaction without an error:
         each read ends so, and nothing of ours makes or drops a table.
         """
-        if self.info.transaction_status == TransactionStatus.INTRANS:
+        status = self.pgconn.transaction_status
+        if status == TransactionStatus.IDLE:
+            return
+        if status == TransactionStatus.INTRANS:
             self.exchange("ROLLBACK")
             return
-        failed = self.info.transaction_status == TransactionStatus.INERROR
+        failed = status == TransactionStatus.INERROR
         super().rollback()
         if failed and self.next_plan:
             self.plans.clear()
@@ -97,6 +104,53 @@ class TimedConnection(psycopg.Connection[Any]):
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         return not poll.poll(0)
+
+    def ask_all(self, several: Sequence[Ask]) -> list[list[Any]]:
+        """The rows of each statement, all sent at once, in the transaction that is open; with none
+        open they are one by themselves. What comes after one that fails is not carried out.
+
+        A statement that this connection meets for the first time is planned where it stands among
+        them, so that what was said before it of locks and limits holds for its plan too.
+        Raises psycopg's error of the first that failed.
+        """
+        plans: list[Plan] = []
+        calls: list[Callable[[], None]] = []
+        places: list[int] = []
+        new: dict[str, Plan] = {}
+        reader = Transformer(self)
+        for one in several:
+            plan = self.plans.get(one.statement) or new.get(one.statement)
+            if plan is None:
+                plan = new[one.statement] = self._new_plan()
+                prepare = self.pgconn.send_prepare
+                calls.append(partial(prepare, plan.name, asks.numbered(one)))
+            plans.append(plan)
+            places.append(len(calls))
+            ask = self.pgconn.send_query_prepared
+            calls.append(partial(ask, plan.name, asks.bound(reader, one)))
+        try:
+            answers = self.together(calls)
+        except psycopg.Error:
+            self._forget_plans(new)
+            raise
+        self.plans.update(new)
+        return [
+            asks.rows(reader, answers[place], plan)
+            for place, plan in zip(places, plans, strict=True)
+        ]
+
+    def _new_plan(self) -> Plan:
+        self.next_plan += 1
+        return Plan(b"makola_%d" % self.next_plan)
+
+    def _forget_plans(self, new: Mapping[str, Plan]) -> None:
+        """After an error any plan may be the reason. In a transaction `rollback` forgets them."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            return
+        close = self.pgconn.send_close_prepared
+        names = [plan.name for plan in (*self.plans.values(), *new.values())]
+        self.plans.clear()
+        self.together([partial(close, name) for name in names])
 
     def exchange(self, statement: str) -> None:
         """Have one statement without values carried out."""

@@ -223,7 +223,7 @@ def _word(error: BaseException) -> str | None:
 
 def in_transaction() -> bool:
     """Whether a use case is open in this session."""
-    return bool(db.session().info.get("writing"))
+    return db.session.registry.has() and bool(db.session().info.get("writing"))
 
 
 def after_commit(act: Callable[[], None]) -> None:

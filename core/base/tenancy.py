@@ -166,11 +166,13 @@ def _required_store_id() -> int:
 
 
 TELL = (
-    "SELECT set_config('makola.store', %(store)s, true), "
+    "SELECT set_config('makola.store', %(store)s, true) AS store, "
     # here, because it costs no round trip of its own
-    "set_config('lock_timeout', %(lock_ms)s, true)"
+    "set_config('lock_timeout', %(lock_ms)s, true) AS lock_ms"
 )
 """The first statement of each transaction: which store, and how long to wait for a lock."""
+TELL_TO_READ = f"{TELL}, set_config('transaction_read_only', 'on', true) AS reads"
+"""The same for what only reads."""
 
 
 @event.listens_for(Session, "after_begin")
