@@ -152,6 +152,11 @@ class Makola(Flask):
         self.url_map.strict_slashes = False
         self.url_map.redirect_defaults = False
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """As it is: no view and no hook of ours is a coroutine, and Flask would look at each of
+        thirty anew in every request."""
+        return func
+
     def process_response(self, *arguments: Any) -> Response:
         """As Flask does, which saves the session last; then what wants to see an answer whole."""
         response = super().process_response(*arguments)

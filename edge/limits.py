@@ -103,6 +103,17 @@ def _number_asked_for() -> str:
     return hmac.new(key, named, hashlib.sha256).hexdigest()[:32]
 
 
+class AskedLimits(Limiter):
+    """Limits that are asked about where they stand. None of ours holds for every page, so there is
+    nothing to look for before each of them."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
     """Every limited address, by room, method and path. An order counts only when new, so a repeated
     form never does, and what was only begun has a count of its own.
@@ -141,7 +152,7 @@ def install(app: Flask, config: Config) -> None:
         "socket_connect_timeout": COUNT_S,
         "retry": NO_RETRY,
     }
-    limiter = Limiter(
+    limiter = AskedLimits(
         caller,
         storage_uri=config.redis_url,
         in_memory_fallback_enabled=True,
