@@ -14,7 +14,7 @@ import gzip
 from functools import lru_cache
 
 import brotli
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
@@ -50,13 +50,20 @@ def compress(response: Response) -> Response:
     body = response.get_data()
     if len(body) < SMALLEST:
         return response
-    response.set_data(
-        brotli.compress(body, quality=BROTLI_LEVEL)
-        if encoding == "br"
-        else gzip.compress(body, GZIP_LEVEL, mtime=0)
-    )
+    # of a page that was shown before: its bytes, and what they were compressed to then
+    kept: dict[str, tuple[bytes, bytes]] = g.get("compressed", {})
+    if encoding not in kept or kept[encoding][0] != body:
+        kept[encoding] = body, _smaller(body, encoding)
+    response.set_data(kept[encoding][1])
     response.headers["Content-Encoding"] = encoding
     return response
+
+
+def _smaller(body: bytes, encoding: str) -> bytes:
+    if encoding == "br":
+        smaller: bytes = brotli.compress(body, quality=BROTLI_LEVEL)
+        return smaller
+    return gzip.compress(body, GZIP_LEVEL, mtime=0)
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,6 @@ from flask import (
     g,
     make_response,
     redirect,
-    render_template,
     request,
     session,
 )
@@ -27,7 +26,7 @@ from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
 from core.base.language import ROOTS, later, say
 from core.delivery_times import Estimate, Record
-from storefront import bp, pictures
+from storefront import bp, drawn, pictures
 from storefront.addresses import own
 from storefront.forms import OrderForm
 
@@ -96,25 +95,24 @@ def store_page(
     chosen_id = _chosen_id(form)
     if can_order and not errors and _has_chosen_what_is_gone(form, open_groups):
         errors = {"bundle": say(CHOSEN_IS_GONE)}
-    page = render_template(
-        "storefront/store.html",
-        form=form,
-        errors=errors or {},
-        groups=groups,
-        chosen_id=chosen_id,
-        can_order=can_order,
-        stop=now.everything,
-        unsure_since=now.unsure_since,
-        look_again_s=LOOK_AGAIN_S,
-        look_again_at="" if request.method == "GET" else own("/"),
-        working=_working(open_groups),
-        from_prices=_from_prices(open_groups),
-        preview_address=pictures.preview_address(g.store, _cheapest(open_groups)),
-        follow=say(FOLLOW),
-        record=record,
-        is_timed=record is not None or any(group.usual for group in groups),
-    )
-    return _as_response(page, status)
+    values = {
+        "form": form,
+        "errors": errors or {},
+        "groups": groups,
+        "chosen_id": chosen_id,
+        "can_order": can_order,
+        "stop": now.everything,
+        "unsure_since": now.unsure_since,
+        "look_again_s": LOOK_AGAIN_S,
+        "look_again_at": "" if request.method == "GET" else own("/"),
+        "working": _working(open_groups),
+        "from_prices": _from_prices(open_groups),
+        "preview_address": pictures.preview_address(g.store, _cheapest(open_groups)),
+        "follow": say(FOLLOW),
+        "record": record,
+        "is_timed": record is not None or any(group.usual for group in groups),
+    }
+    return _as_response(drawn.front_page(g.store, values), status)
 
 
 def _open(groups: list[Group]) -> list[Group]:
