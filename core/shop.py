@@ -53,7 +53,7 @@ def by_slug(slug: str) -> Shop | None:
 
 def store_of(row: Any) -> Store:
     """The store by a row that has its columns and more."""
-    return Store(**{name: getattr(row, name) for name in _names_of_store()})
+    return round_trip.made(Store, row, _names_of_store())
 
 
 @cache

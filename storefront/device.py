@@ -51,7 +51,7 @@ def bind_session(store_id: int) -> None:
     own = _own_id(store_id)
     if session.get("device") != own:
         session.clear()
-    session["device"] = own
+        session["device"] = own
 
 
 def owns_session(store_id: int) -> bool:
@@ -105,6 +105,14 @@ def _own_id(store_id: int) -> str:
 
 
 def _words(store_id: int) -> list[str]:
+    """What this request's cookie says, read once."""
+    if g.get("device_read_for") != store_id:
+        g.device_read_for, g.device_words = store_id, _read(store_id)
+    words: list[str] = g.device_words
+    return words
+
+
+def _read(store_id: int) -> list[str]:
     """What the first cookie of this name says that we signed.
 
     There may be more than one: where `__Host-` means nothing, a sibling store can plant one that

@@ -1,4 +1,4 @@
-"""Statements as they go to PostgreSQL several at a time, each with a plan that its connection keeps.
+"""Statements as they go to PostgreSQL, several at a time, each with a plan its connection keeps.
 
 Decides how a statement and its values are put for the wire, and what comes back. When they are sent
 is decided in `connections`, as whom in `tenancy` and `round_trip`.
@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from psycopg.abc import Transformer as Reader
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import PyFormat
 from psycopg.pq.abc import PGresult
 
 Maker = Callable[[Sequence[Any]], Any]

@@ -6,7 +6,7 @@ together. For the pages that are shown so often that each trip counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -57,11 +57,15 @@ def read(store_id: int, asks: Sequence[Ask]) -> list[list[Any]]:
         raise _as_elsewhere(asks, lost.error) from lost
 
 
-def made(model: type[M], row: Any) -> M:
-    """An object of `model` by a row of its columns. It belongs to no session: it is to be read, not
-    changed."""
+def made(model: type[M], row: Any, names: Iterable[str] | None = None) -> M:
+    """An object of `model` by a row of its columns, or by those that are named where the row has
+    more. It belongs to no session: it is to be read, not changed."""
     one: M = model.__mapper__.class_manager.new_instance()
-    one.__dict__.update(row._asdict())
+    if names is None:
+        values = row._asdict()
+    else:
+        values = {name: getattr(row, name) for name in names}
+    one.__dict__.update(values)
     return one
 
 
