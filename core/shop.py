@@ -53,7 +53,7 @@ def by_slug(slug: str) -> Shop | None:
 
 def store_of(row: Any) -> Store:
     """The store by a row that has its columns and more."""
-    return round_trip.made(Store, row, _names_of_store())
+    return round_trip.made(Store, row, stores.columns())
 
 
 @cache
@@ -75,12 +75,5 @@ def store_and_now(store_id: ColumnElement[int]) -> Select[Any]:
 
 
 def _of_store() -> Iterator[ColumnElement[Any]]:
-    for name in _names_of_store():
+    for name in stores.columns():
         yield Store.__table__.c[name]
-
-
-@cache
-def _names_of_store() -> tuple[str, ...]:
-    """The columns of a store that its own role may read."""
-    columns = Store.__mapper__.column_attrs
-    return tuple(column.key for column in columns if not column.deferred)

@@ -41,6 +41,8 @@ OF_ONE_ORDER = {
     "storefront.show_receipt": False,
 }
 """Pages of an order, and whether they show all of it."""
+AT_ONCE = frozenset({"storefront.create_order", "storefront.show_review"})
+"""What reads everything in exchanges of its own."""
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -95,6 +97,8 @@ def _store_of(slug: str) -> stores.Store | None:
         is_whole = OF_ONE_ORDER[endpoint]
         g.view = order_view.by_code(slug, code, is_whole=is_whole)
         return g.view.store if g.view is not None else None
+    if endpoint in AT_ONCE:
+        return stores.by_slug_at_once(slug)
     return _entered(slug) or stores.by_slug(slug)
 
 

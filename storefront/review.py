@@ -48,7 +48,7 @@ def begin(form: OrderForm) -> Response | BaseResponse:
     """Keep a form that can be used as a draft and go to its review page. Raises
     `orders.OrderRefused`."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
-    line = orders.check(form.bundle_id, form.recipient_msisdn, g.store).line
+    line = orders.check(form.bundle_id, form.recipient_msisdn).line
     if "slow_down_s" in g:
         response = store_page(form, 429, {"": say(SLOW_DOWN)})
         response.headers["Retry-After"] = str(g.slow_down_s)
@@ -154,7 +154,7 @@ def review_page(
     placed anyway."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
     orders.look()
-    review = orders.check(form.bundle_id, form.recipient_msisdn, g.store)
+    review = orders.check(form.bundle_id, form.recipient_msisdn)
     line = review.line
     earlier = review.earlier
     if form.price_seen_pesewas not in (None, line.price_pesewas) and not sentence:
@@ -195,7 +195,7 @@ def no_cookies_page(form: OrderForm | None = None) -> Response:
         and form.bundle_id is not None
         and form.recipient_msisdn is not None
     ):
-        line = orders.check(form.bundle_id, form.recipient_msisdn, g.store).line
+        line = orders.check(form.bundle_id, form.recipient_msisdn).line
         bundle = f"{phones.NETWORKS[line.network].name} {line.size_text}"
         wish = message(
             "Hello, I would like %(bundle)s for %(number)s.",

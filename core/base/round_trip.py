@@ -1,4 +1,4 @@
-"""Statements of one store, read in one round trip to the database.
+"""Statements of one store, carried out in one round trip to the database.
 
 Whose store it is and the statements go out together, are one transaction, and are answered
 together. For the pages that are shown so often that each trip counts.
@@ -7,17 +7,19 @@ together. For the pages that are shown so often that each trip counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Select
+from psycopg.types.json import Jsonb
+from sqlalchemy import JSON, Select, bindparam, column, insert, table
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from core.base import connections, tenancy
 from core.base.asks import Ask
 from core.base.connections import TimedConnection
-from core.base.db import STORE, Model, db
+from core.base.db import STORE, Model, db, in_transaction
 
 M = TypeVar("M", bound=Model)
 
@@ -55,6 +57,42 @@ def read(store_id: int, asks: Sequence[Ask]) -> list[list[Any]]:
         return _read(pooled, store_id, asks)
     except _Lost as lost:
         raise _as_elsewhere(asks, lost.error) from lost
+
+
+def within(asks: Sequence[Ask]) -> list[list[Any]]:
+    """The rows of each statement, carried out in the open use case, in one exchange. Raises
+    SQLAlchemy's errors, as other statements of it do."""
+    if not in_transaction():
+        raise RuntimeError("statements that write need an open use case")
+    connection = db.session.connection()
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, TimedConnection)
+    try:
+        return driver.ask_all(asks)
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise _as_elsewhere(asks, error, is_lost=driver.closed) from error
+
+
+def adding(model: type[Model], values: Mapping[str, Any]) -> Ask:
+    """The statement that adds a row, and gives it back with all its columns. What is not named is
+    left to the database."""
+    columns = model.__table__.c
+    told = {
+        name: Jsonb(value) if isinstance(columns[name].type, JSON) else value
+        for name, value in values.items()
+    }
+    return Ask(_insert(model, tuple(values)), told)
+
+
+@cache
+def _insert(model: type[Model], names: tuple[str, ...]) -> str:
+    # without what its columns would be given here when nothing is said of them
+    bare = table(model.__tablename__, *(column(one.name) for one in model.__table__.c))
+    asked = insert(bare).values({name: bindparam(name) for name in names})
+    made = asked.returning(*bare.c).compile(dialect=db.engines[STORE].dialect)
+    return str(made)
 
 
 def made(model: type[M], row: Any, names: Iterable[str] | None = None) -> M:
@@ -108,7 +146,9 @@ def _read(
             pooled.close()
 
 
-def _as_elsewhere(asks: Sequence[Ask], error: psycopg.Error) -> Exception:
+def _as_elsewhere(
+    asks: Sequence[Ask], error: psycopg.Error, *, is_lost: bool = False
+) -> Exception:
     """What SQLAlchemy would have raised."""
     return DBAPIError.instance(
         asks[0].statement,
@@ -116,6 +156,7 @@ def _as_elsewhere(asks: Sequence[Ask], error: psycopg.Error) -> Exception:
         error,
         psycopg.Error,
         hide_parameters=True,
+        connection_invalidated=is_lost,
         dialect=db.engines[STORE].dialect,
     )
 

@@ -46,6 +46,7 @@ from core.catalog.prices import (
     sellable_as_json,
     shelf,
     shelf_line,
+    shelf_line_of,
     shelf_of_rows,
 )
 from core.catalog.steps import BadShare, Rules, rules, set_rules
@@ -122,6 +123,7 @@ __all__ = [
     "set_rules",
     "shelf",
     "shelf_line",
+    "shelf_line_of",
     "shelf_of_rows",
     "size_text",
 ]

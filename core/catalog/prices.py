@@ -87,7 +87,7 @@ def shelf() -> list[ShelfLine]:
 
 def shelf_of_rows(rows: Iterable[Sequence[Any]]) -> list[ShelfLine]:
     """The shelf, by rows of `sellable_as_json` or its like."""
-    return sorted((_shelf_line(*row) for row in rows), key=shelf_order)
+    return sorted((shelf_line_of(*row) for row in rows), key=shelf_order)
 
 
 def sellable_as_json(store_id: ColumnElement[int]) -> ScalarSelect[Any]:
@@ -100,7 +100,7 @@ def sellable_as_json(store_id: ColumnElement[int]) -> ScalarSelect[Any]:
 def shelf_line(bundle_id: int) -> ShelfLine | None:
     """One bundle of the shelf, or None when the store does not sell it now."""
     row = db.session.execute(sellable().where(Bundle.id == bundle_id)).first()
-    return _shelf_line(*row) if row else None
+    return shelf_line_of(*row) if row else None
 
 
 def price_table() -> list[PriceLine]:
@@ -246,9 +246,10 @@ def _trouble(bundle: Bundle) -> str | None:
     return None if bundle.is_sold or not bundle.active else "cost"
 
 
-def _shelf_line(
+def shelf_line_of(
     bundle_id: int, network: str, mb: int, validity: str, price_pesewas: int
 ) -> ShelfLine:
+    """A line of the shelf, by a row of `sellable`."""
     return ShelfLine(
         bundle_id,
         network,

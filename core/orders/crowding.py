@@ -14,7 +14,6 @@ import hmac
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -31,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import clock, config, phones
-from core.base.db import db
+from core.base.asks import Ask
 from core.base.language import say
 from core.base.locks import Lock
 from core.base.tenancy import current_store_id
@@ -62,50 +61,52 @@ NOBODY = Caller()
 """An order that nobody placed over the web."""
 
 
-def take_turns(recipient_msisdn: str, caller: Caller) -> None:
-    """One at a time for each number, device and address of a store: what is counted must not race
-    with new orders."""
+def turns(recipient_msisdn: str, caller: Caller) -> Ask:
+    """The statement that waits for the turn of this number, device and address in the current
+    store: one at a time, since what is counted must not race with new orders."""
     store_id = current_store_id()
-    locks = [
-        (Lock.NUMBER, recipient_msisdn),
-        (Lock.DEVICE, caller.device_key),
-        (Lock.ADDRESS, caller.address_key),
-    ]
-    db.session.execute(
-        select(
-            *(
-                func.pg_advisory_xact_lock(lock, func.hashtext(f"{store_id}/{name}"))
-                for lock, name in locks
-                if name is not None
-            )
-        )
+    names = {
+        Lock.NUMBER: recipient_msisdn,
+        Lock.DEVICE: caller.device_key,
+        Lock.ADDRESS: caller.address_key,
+    }
+    known = {lock: name for lock, name in names.items() if name is not None}
+    taken = (
+        f"pg_advisory_xact_lock({lock:d}, hashtext(%({lock.name})s)) AS {lock.name}"
+        for lock in known
+    )
+    return Ask(
+        f"SELECT {', '.join(taken)}",
+        {lock.name: f"{store_id}/{name}" for lock, name in known.items()},
     )
 
 
-def refuse(recipient_msisdn: str, caller: Caller = NOBODY) -> None:
+def counted(recipient_msisdn: str, caller: Caller) -> dict[str, Any]:
+    """What `counts` takes."""
+    settings = config.current()
+    now = clock.now()
+    return {
+        "store_id": current_store_id(),
+        "recipient": recipient_msisdn,
+        # for the index: nobody processes an older one
+        "placed_after": now - _HOUR - clock.delta(settings.pending_expires_s),
+        "processed_after": now - _HOUR,
+        "device": caller.device_key,
+        "address": caller.address_key,
+        "device_most": settings.orders_open_per_device,
+        "address_most": settings.orders_open_per_address,
+    }
+
+
+def refuse(found: Any, recipient_msisdn: str) -> None:
     """Raise `TooManyOrders` for a number, `TooManyOpen` for a caller, that has had enough in the
-    current store.
+    current store, by a row of `counts`.
 
     Of a number only processed orders count: anybody may type anybody's number, and must not lock
     its owner out. A caller with enough unprocessed ones waits until the last of them is old enough
-    for one more. One statement.
+    for one more.
     """
     settings = config.current()
-    now = clock.now()
-    found = db.session.execute(
-        _counts(),
-        {
-            "store_id": current_store_id(),
-            "recipient": recipient_msisdn,
-            # for the index: nobody processes an older one
-            "placed_after": now - _HOUR - clock.delta(settings.pending_expires_s),
-            "processed_after": now - _HOUR,
-            "device": caller.device_key,
-            "address": caller.address_key,
-            "device_most": settings.orders_open_per_device,
-            "address_most": settings.orders_open_per_address,
-        },
-    ).one()
     most = settings.orders_per_recipient_hour
     if found.processed >= most:
         raise refusals.TooManyOrders(
@@ -140,9 +141,8 @@ def refuse(recipient_msisdn: str, caller: Caller = NOBODY) -> None:
         raise refusals.TooManyOpen(place, wait_s)
 
 
-@cache
-def _counts() -> Select[*tuple[Any, ...]]:
-    """Put together once: that takes longer than to ask it."""
+def counts() -> Select[Any]:
+    """How many processed orders the number has, and how many unprocessed ones the caller."""
     processed = (
         select(func.count())
         .select_from(Order)

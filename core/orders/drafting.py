@@ -10,14 +10,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ForeignKey, Index, and_, delete, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.base import clock
+from core.base import clock, round_trip
+from core.base.asks import Ask
 from core.base.db import Model, db, rows_changed, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
-from core.base.tenancy import StoreScoped
+from core.base.tenancy import StoreScoped, current_store_id
 from core.orders.crowding import Caller
 from core.orders.model import Order
 
@@ -65,38 +67,59 @@ def draft(
     """Keep what this caller is about to order in the current store. Returns the draft's id. `key`
     is the order's, later."""
     assert caller.device_key is not None, "a draft belongs to a device"
-    with transaction() as session:
-        row = OrderDraft(
-            id=secrets.token_urlsafe(_ID_BYTES),
-            device_key=caller.device_key,
-            idempotency_key=key,
-            bundle_id=bundle_id,
-            recipient_msisdn=recipient_msisdn,
-            recipient_text=recipient_text,
-            price_pesewas=price_pesewas,
-            created_at=clock.now(),
-        )
-        session.add(row)
-        return row.id
+    row = {
+        "id": secrets.token_urlsafe(_ID_BYTES),
+        "store_id": current_store_id(),
+        "device_key": caller.device_key,
+        "idempotency_key": key,
+        "bundle_id": bundle_id,
+        "recipient_msisdn": recipient_msisdn,
+        "recipient_text": recipient_text,
+        "price_pesewas": price_pesewas,
+        "created_at": clock.now(),
+    }
+    with transaction():
+        ((added,),) = round_trip.within([round_trip.adding(OrderDraft, row)])
+    draft_id: str = added.id
+    return draft_id
 
 
 def drafted(draft_id: str, caller: Caller) -> Drafted | None:
-    """This caller's draft with the order it has become, in one statement; None when it is gone or
+    """This caller's draft with the order it has become, in one exchange; None when it is gone or
     somebody else's."""
-    became = and_(
-        Order.store_id == OrderDraft.store_id,
-        Order.idempotency_key == OrderDraft.idempotency_key,
+    store_id = current_store_id()
+    values = {
+        "store_id": store_id,
+        "draft_id": draft_id,
+        "device": caller.device_key,
+        "kept_after": clock.now() - KEPT,
+    }
+    drafts, became = round_trip.read(store_id, [ask.given(**values) for ask in _asks()])
+    if not drafts:
+        return None
+    return Drafted(
+        round_trip.made(OrderDraft, drafts[0]),
+        round_trip.made(Order, became[0]) if became else None,
     )
-    found = db.session.execute(
-        select(OrderDraft, Order)
-        .outerjoin(Order, became)
-        .where(
-            OrderDraft.id == draft_id,
-            OrderDraft.device_key == caller.device_key,
-            OrderDraft.created_at > clock.now() - KEPT,
-        )
-    ).one_or_none()
-    return Drafted(*found) if found else None
+
+
+@cache
+def _asks() -> list[Ask]:
+    """The draft, and the order of its key."""
+    store_id: ColumnElement[int] = bindparam("store_id", type_=OrderDraft.store_id.type)
+    its = [
+        OrderDraft.store_id == store_id,
+        OrderDraft.id == bindparam("draft_id", type_=OrderDraft.id.type),
+        OrderDraft.device_key == bindparam("device", type_=OrderDraft.device_key.type),
+        OrderDraft.created_at
+        > bindparam("kept_after", type_=OrderDraft.created_at.type),
+    ]
+    key = select(OrderDraft.idempotency_key).where(*its).scalar_subquery()
+    became = select(*Order.__table__.c).where(
+        Order.store_id == store_id, Order.idempotency_key == key
+    )
+    draft = select(*OrderDraft.__table__.c).where(*its)
+    return [round_trip.ask(draft), round_trip.ask(became)]
 
 
 def draft_of(

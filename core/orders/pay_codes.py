@@ -10,29 +10,32 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Index,
+    Select,
     Text,
-    bindparam,
+    func,
+    literal,
     select,
-    text,
     update,
 )
 from sqlalchemy.orm import aliased
 
 from core.base import clock, config, text_input
 from core.base.db import db, transaction
-from core.base.preconditions import needs_across_stores
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.orders.model import Order
 
 KEPT = timedelta(days=90)
 DIGITS = 6
-TRIED = 64
-"""Codes that are tried for one order. There are 100,000; an order of a store that is almost out of
-them goes without: its own code is a reference too."""
+TRIED_FIRST, TRIED = 8, 64
+"""Codes that are tried for one order: a few with what is read anyway, and more when none of them is
+free. There are 100,000; an order of a store that is almost out of them goes without: its own code
+is a reference too."""
 _DAMM = (
     "0317598642",
     "7092154863",
@@ -69,8 +72,13 @@ def check_digit(digits: str) -> str:
 
 def new() -> str:
     """A code of random digits and their check digit."""
-    digits = "".join(secrets.choice("0123456789") for _ in range(DIGITS - 1))
+    digits = f"{secrets.randbelow(10 ** (DIGITS - 1)):0{DIGITS - 1}d}"
     return digits + check_digit(digits)
+
+
+def some(many: int) -> list[str]:
+    """About so many codes."""
+    return list({new() for _ in range(many)})
 
 
 def read(typed: str) -> str | None:
@@ -86,18 +94,24 @@ def shown(code: str) -> str:
     return f"{code[:3]}\N{NO-BREAK SPACE}{code[3:]}"
 
 
-def free_one(store_id: int) -> ColumnElement[str]:
-    """For the statement that adds an order: a code that no order of the store has; NULL when all
-    that were tried are taken."""
-    tried = bindparam("tried", list({new() for _ in range(TRIED)}), ARRAY(Text))
-    one = text("SELECT unnest(:tried) AS code").bindparams(tried).columns(code=Text)
-    candidate = one.subquery()
+def free_of(tried: ColumnElement[Any], store_id: ColumnElement[int]) -> Select[Any]:
+    """The first of these codes that no order of the store has, as `code`; no row when all are
+    taken."""
+    one = func.unnest(tried).table_valued("code").render_derived()
     has_it = aliased(Order)
     taken = select(has_it.id).where(
-        has_it.store_id == store_id, has_it.pay_code == candidate.c.code
+        has_it.store_id == store_id, has_it.pay_code == one.c.code
     )
-    free = select(candidate.c.code).where(~taken.exists()).limit(1)
-    return free.scalar_subquery()
+    return select(one.c.code).where(~taken.exists()).limit(1)
+
+
+@inside_use_case
+def one_of_many(store_id: int) -> str | None:
+    """A code that no order of the store has, when the first few were all taken; None when these are
+    taken too."""
+    asked = free_of(literal(some(TRIED), ARRAY(Text)), literal(store_id))
+    found: str | None = db.session.scalar(asked)
+    return found
 
 
 @needs_across_stores

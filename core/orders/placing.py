@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from core import availability, catalog, stores
+from core import availability, catalog
 from core.audit import CUSTOMER, Actor
-from core.base import clock, config, phones
-from core.base.db import db, transaction
+from core.base import clock, phones, round_trip
+from core.base.db import transaction
 from core.base.language import later, say
 from core.base.tenancy import current_store_id
-from core.catalog import Bundle, ShelfLine, SupplierOffer
-from core.orders import crowding, pay_codes, refusals
+from core.catalog import ShelfLine
+from core.orders import crowding, pay_codes, refusals, timeline, wanting
 from core.orders.codes import new_code, new_order_ref
 from core.orders.crowding import NOBODY, Caller
+from core.orders.events import OrderEvent
 from core.orders.model import Order
-from core.orders.timeline import log
-from core.stores import Store
+from core.orders.wanting import Wanted
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,15 @@ class Placed:
     created: bool
 
 
-def check(bundle_id: int, recipient_msisdn: str, store: Store | None = None) -> Review:
-    """Everything `place` would check before writing, for the review page. Who has read the current
-    store already gives it. Raises `refusals.OrderRefused`."""
-    now = availability.now()
-    line = _sellable(bundle_id, store or stores.by_id(current_store_id()), now)
-    crowding.refuse(recipient_msisdn)
+def check(bundle_id: int, recipient_msisdn: str) -> Review:
+    """Everything `place` would check before writing, for the review page. Raises
+    `refusals.OrderRefused`."""
+    wanted = wanting.look(bundle_id, recipient_msisdn)
+    line = _sellable(wanted, bundle_id)
+    crowding.refuse(wanted.counts, recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
     return Review(
-        line,
-        _repeat_of(line, recipient_msisdn),
-        hint if hint != line.network else None,
-        now,
+        line, wanted.repeat, hint if hint != line.network else None, wanted.now
     )
 
 
@@ -89,9 +86,6 @@ def place(
     a double click or a reload is one order. `price_seen_pesewas` is the price on the review page,
     `caller` whose unprocessed orders are counted. Raises `refusals.OrderRefused`.
     """
-    existing = _by_key(idempotency_key)
-    if existing is not None:
-        return Placed(existing, created=False)
     wish = _Wish(
         bundle_id,
         recipient_msisdn,
@@ -106,80 +100,75 @@ def place(
     try:
         return _place(wish)
     except IntegrityError:
-        # Two requests with one key at once: the other one won the unique index.
-        existing = _by_key(idempotency_key)
-        if existing is not None:
-            return Placed(existing, created=False)
-    # Two orders at once chose one pay code, of 100,000: this one chooses anew.
-    return _place(wish)
+        # Two at once with one key, or with one pay code, of 100,000: the other one won the unique
+        # index. Now its order is found, or another code is chosen.
+        return _place(wish)
 
 
 def _place(wish: _Wish) -> Placed:
-    with transaction() as session:
-        store = session.scalars(
-            select(Store)
-            .where(Store.id == current_store_id())
-            .with_for_update(read=True)
-        ).one()
-        crowding.take_turns(wish.recipient_msisdn, wish.caller)
-        existing = _by_key(wish.idempotency_key)
-        if existing is not None:
-            return Placed(existing, created=False)
-        line = _sellable(wish.bundle_id, store, availability.now())
+    with transaction():
+        wanted = wanting.look_and_hold(
+            wish.bundle_id, wish.recipient_msisdn, wish.idempotency_key, wish.caller
+        )
+        if wanted.existing is not None:
+            return Placed(wanted.existing, created=False)
+        line = _sellable(wanted, wish.bundle_id)
         if wish.price_seen_pesewas not in (None, line.price_pesewas):
             raise refusals.PriceChanged(line.price_pesewas)
-        crowding.refuse(wish.recipient_msisdn, wish.caller)
-        earlier = _repeat_of(line, wish.recipient_msisdn)
-        if earlier is not None and not wish.repeat_confirmed:
-            raise refusals.RepeatAsked(earlier)
-        order = _new_order(line, wish, store.id)
-        session.add(order)
-        session.flush()
-        log(
+        crowding.refuse(wanted.counts, wish.recipient_msisdn)
+        if wanted.repeat is not None and not wish.repeat_confirmed:
+            raise refusals.RepeatAsked(wanted.repeat)
+        order = _added(_new_order(wanted, line, wish))
+        line_of_it = timeline.line(
             order, wish.actor, "placed", "Order placed.", customer_text=later("Ordered")
         )
+        round_trip.within([round_trip.adding(OrderEvent, line_of_it)])
         return Placed(order, created=True)
 
 
-def _new_order(line: ShelfLine, wish: _Wish, store_id: int) -> Order:
-    bundle, offer = db.session.execute(
-        select(Bundle, SupplierOffer)
-        .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
-        .where(Bundle.id == line.bundle_id)
-    ).one()
-    if not bundle.is_sold or bundle.agent_price_pesewas > line.price_pesewas:
-        raise refusals.BundleUnavailable  # a catalogue sync came between the two reads
-    return Order(
-        code=new_code(),
-        order_ref=new_order_ref(),
-        pay_code=pay_codes.free_one(store_id),
-        idempotency_key=wish.idempotency_key,
-        source=wish.source,
-        customer_name=wish.customer_name.strip()[:60],
-        recipient_msisdn=wish.recipient_msisdn,
-        network=bundle.network,
-        mb=bundle.mb,
-        validity=bundle.validity,
-        bundle_id=bundle.id,
-        product_name=offer.product_name,
-        capacity=offer.capacity,
-        price_pesewas=line.price_pesewas,
-        agent_price_pesewas=bundle.agent_price_pesewas,
-        cost_pesewas=bundle.cost_pesewas,
-        state="pending",
-        version=1,
-        attempt=0,
-        resends=0,
-        lookups_gone=0,
-        ever_unknown=False,
-        created_at=clock.now(),
-        pending_since=clock.now(),
-        placed_device=wish.caller.device_key,
-        placed_address=wish.caller.address_key,
-    )
+def _added(values: dict[str, Any]) -> Order:
+    ((row,),) = round_trip.within([round_trip.adding(Order, values)])
+    return round_trip.made(Order, row)
 
 
-def _sellable(bundle_id: int, store: Store | None, now: availability.Now) -> ShelfLine:
+def _new_order(wanted: Wanted, line: ShelfLine, wish: _Wish) -> dict[str, Any]:
+    store_id = current_store_id()
+    source = wanted.source
+    now = clock.now()
+    return {
+        "store_id": store_id,
+        "code": new_code(),
+        "order_ref": new_order_ref(),
+        "pay_code": wanted.pay_code or pay_codes.one_of_many(store_id),
+        "idempotency_key": wish.idempotency_key,
+        "source": wish.source,
+        "customer_name": wish.customer_name.strip()[:60],
+        "recipient_msisdn": wish.recipient_msisdn,
+        "network": line.network,
+        "mb": line.mb,
+        "validity": line.validity,
+        "bundle_id": line.bundle_id,
+        "product_name": source.product_name,
+        "capacity": source.capacity,
+        "price_pesewas": line.price_pesewas,
+        "agent_price_pesewas": source.agent_price_pesewas,
+        "cost_pesewas": source.cost_pesewas,
+        "state": "pending",
+        "version": 1,
+        "attempt": 0,
+        "resends": 0,
+        "lookups_gone": 0,
+        "ever_unknown": False,
+        "created_at": now,
+        "pending_since": now,
+        "placed_device": wish.caller.device_key,
+        "placed_address": wish.caller.address_key,
+    }
+
+
+def _sellable(wanted: Wanted, bundle_id: int) -> ShelfLine:
+    store = wanted.store
+    now = wanted.now
     if store is None or not store.is_open:
         raise refusals.StoreClosed(
             (store and store.closed_note)
@@ -187,11 +176,11 @@ def _sellable(bundle_id: int, store: Store | None, now: availability.Now) -> She
         )
     if now.everything is not None:
         raise refusals.of_stop(now.everything)
-    line = catalog.shelf_line(bundle_id)
+    line = wanted.line
     if line is None:
         raise refusals.BundleUnavailable
     refuse_paused(line.network, now)
-    stop = now.why_not(line.network, line.bundle_id)
+    stop = now.why_not(line.network, bundle_id)
     if stop is not None:
         raise refusals.of_stop(
             stop, f"{phones.NETWORKS[line.network].name} {line.size_text}"
@@ -222,25 +211,3 @@ def working(networks: list[str]) -> str:
         return say("%(network)s works.", network=networks[0])
     first, last = ", ".join(networks[:-1]), networks[-1]
     return say("%(networks)s and %(last)s work.", networks=first, last=last)
-
-
-def _repeat_of(line: ShelfLine, recipient_msisdn: str) -> Order | None:
-    return db.session.scalar(
-        select(Order)
-        .where(
-            Order.recipient_msisdn == recipient_msisdn,
-            Order.network == line.network,
-            Order.mb == line.mb,
-            Order.created_at
-            > clock.now() - clock.delta(config.current().repeat_window_s),
-            Order.state.not_in(("cancelled", "expired", "refunded")),
-        )
-        .order_by(Order.id.desc())
-        .limit(1)
-    )
-
-
-def _by_key(idempotency_key: str) -> Order | None:
-    return db.session.scalar(
-        select(Order).where(Order.idempotency_key == idempotency_key)
-    )

@@ -39,20 +39,32 @@ def log(
     customer_text: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Add a line to an order's timeline. Phone numbers in it are masked."""
-    db.session.add(
-        OrderEvent(
-            store_id=order.store_id,
-            order_id=order.id,
-            at=clock.now(),
-            who=actor.kind,
-            who_name=actor.name,
-            kind=kind,
-            text=phones.hide(text),
-            customer_text=phones.hide(customer_text),
-            detail=phones.hide(detail),
-        )
-    )
+    """Add a line to an order's timeline."""
+    made = line(order, actor, kind, text, customer_text=customer_text, detail=detail)
+    db.session.add(OrderEvent(**made))
+
+
+def line(
+    order: Order,
+    actor: Actor,
+    kind: str,
+    text: str,
+    *,
+    customer_text: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The columns of a line. Phone numbers in it are masked."""
+    return {
+        "store_id": order.store_id,
+        "order_id": order.id,
+        "at": clock.now(),
+        "who": actor.kind,
+        "who_name": actor.name,
+        "kind": kind,
+        "text": phones.hide(text),
+        "customer_text": phones.hide(customer_text),
+        "detail": phones.hide(detail),
+    }
 
 
 @inside_use_case

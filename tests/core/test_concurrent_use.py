@@ -22,7 +22,7 @@ from core.audit import Actor
 from core.base import tenancy
 from core.base.db import db, transaction
 from core.catalog import Bundle, sync
-from core.orders import Order, booking, placing, refusals
+from core.orders import Order, booking, placing, refusals, wanting
 from core.reconcile import comparing
 from core.supplier import supply
 from tests.support.claims import claim_one
@@ -98,7 +98,7 @@ def test_an_order_and_a_catalogue_sync_never_wait_for_each_other_in_a_circle(
 def test_a_price_that_rises_while_an_order_is_placed_is_a_sentence(
     app: Flask, ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new_order = placing._new_order
+    look = wanting.look_and_hold
 
     def doubled() -> None:
         with transaction() as session:
@@ -108,11 +108,11 @@ def test_a_price_that_rises_while_an_order_is_placed_is_a_sentence(
             }
             session.execute(update(Bundle).values(twice))
 
-    def made_after_a_rise(*about: Any) -> Order:
+    def looked_after_a_rise(*about: Any) -> wanting.Wanted:
         beside(app, across(doubled))()
-        return new_order(*about)
+        return look(*about)
 
-    monkeypatch.setattr(placing, "_new_order", made_after_a_rise)
+    monkeypatch.setattr(wanting, "look_and_hold", looked_after_a_rise)
     with pytest.raises(refusals.BundleUnavailable):
         place()
 

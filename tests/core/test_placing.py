@@ -17,7 +17,8 @@ from core.audit import SYSTEM, Actor
 from core.base import config, tenancy
 from core.base.db import db, transaction
 from core.catalog import Bundle, StoreBundle
-from core.orders import Order, pay_codes, placing
+from core.orders import Order, pay_codes, placing, wanting
+from core.orders.wanting import Wanted
 
 AMA = Actor("agent", "Ama")
 NUMBER = "+233241234567"
@@ -100,18 +101,18 @@ def test_one_key_with_two_numbers_at_once_is_one_order(
     _again: int,
 ) -> None:
     # Both have looked for the key before either writes: only the unique index can tell them apart.
-    both_looked, find = threading.Barrier(2), placing._by_key
+    both_looked, find = threading.Barrier(2), wanting.look_and_hold
     looks: dict[int, int] = {}
 
-    def look(key: str) -> Order | None:
-        found = find(key)
+    def look(*about: Any) -> Wanted:
+        found = find(*about)
         me = threading.get_ident()
         looks[me] = looks.get(me, 0) + 1
-        if looks[me] == 2:
+        if looks[me] == 1:
             both_looked.wait(10)
         return found
 
-    monkeypatch.setattr(placing, "_by_key", look)
+    monkeypatch.setattr(wanting, "look_and_hold", look)
     numbers = ("+233241111111", "+233242222222")
     codes = both_at_once(
         [
@@ -132,18 +133,25 @@ def test_two_orders_that_choose_one_pay_code_are_both_placed(
 ) -> None:
     """Both find it free before either is written: the second waits for the first, and chooses
     anew."""
-    both_chose, choose = threading.Barrier(2), pay_codes.free_one
+    both_chose, choose = threading.Barrier(2), pay_codes.some
     chosen: dict[int, int] = {}
 
-    def free_one(store_id: int) -> Any:
+    def some(many: int) -> list[str]:
         me = threading.get_ident()
         chosen[me] = chosen.get(me, 0) + 1
         if chosen[me] > 1:
-            return choose(store_id)
-        both_chose.wait(10)
-        return "000000"
+            return choose(many)
+        return ["000000"]
 
-    monkeypatch.setattr(pay_codes, "free_one", free_one)
+    monkeypatch.setattr(pay_codes, "some", some)
+    make = placing._new_order
+
+    def made(wanted: Wanted, *about: Any) -> dict[str, Any]:
+        if wanted.pay_code == "000000":
+            both_chose.wait(10)
+        return make(wanted, *about)
+
+    monkeypatch.setattr(placing, "_new_order", made)
     numbers = ("+233241111111", "+233242222222")
     placed = both_at_once(
         [
