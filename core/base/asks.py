@@ -69,6 +69,7 @@ def _names(answer: PGresult) -> tuple[str, ...]:
 
 @cache
 def _row_type(names: tuple[str, ...]) -> Maker:
-    row: Any = namedtuple("Row", names)  # type: ignore[misc]
+    # a column without a name of its own is told by its place
+    row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
     make: Maker = row._make
     return make

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import generators
+from psycopg import IsolationLevel, generators
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
@@ -76,9 +76,21 @@ class TimedConnection(psycopg.Connection[Any]):
         answer_s = self.answer_s
         self.answer_s = self.sign_s or answer_s
         try:
-            self.ask_all([_BEGIN, Ask(statement, values)])
+            if self._is_plain():
+                self.ask_all([_BEGIN, Ask(statement, values)])
+            else:
+                self.execute(statement, values)  # psycopg begins it as it was told to
         finally:
             self.answer_s = answer_s
+
+    def _is_plain(self) -> bool:
+        """Whether its next transaction is one like all others."""
+        return (
+            self.isolation_level in (None, IsolationLevel.READ_COMMITTED)
+            and self.read_only is None
+            and self.deferrable is None
+            and not self.autocommit
+        )
 
     def rollback(self) -> None:
         """As psycopg's, but what was prepared stays prepared after a transaction without an error:

@@ -10,11 +10,17 @@ import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
 
-from core.base import connections, round_trip, tenancy
+from core.base import clock, connections, round_trip, tenancy
 from core.base.asks import Ask
-from core.base.db import STORE, db
+from core.base.db import STORE, db, transaction
+from core.orders import OrderDraft, OrderEvent
 
 pytestmark = pytest.mark.slow(seconds=2.5)
 
@@ -135,6 +141,71 @@ def test_the_word_that_names_a_store_can_be_read_nowhere(
     words += [query for (query,) in handed_on().execute(kept).fetchall()]
     assert any("makola.store" in one for one in words)
     assert [one for one in words if SIGNED.search(one)] == []
+
+
+def test_a_transaction_begins_as_it_was_asked_to(context: Flask) -> None:
+    """What goes out with its BEGIN takes nothing from it."""
+    for asked in ("REPEATABLE READ", "READ COMMITTED", "SERIALIZABLE"):
+        db.session.connection(execution_options={"isolation_level": asked})
+        got = db.session.scalar(text("SHOW transaction_isolation"))
+        assert got == asked.lower()
+        db.session.rollback()
+    assert db.session.scalar(text("SHOW transaction_isolation")) == "read committed"
+    db.session.rollback()
+    alone = db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    held = alone.connection.driver_connection
+    assert held is not None
+    assert held.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    db.session.rollback()
+
+
+def test_what_is_carried_out_within_a_use_case_is_undone_with_it(ama: int) -> None:
+    count = text("SELECT count(*) FROM settings WHERE key = 'odd'")
+    odd = Ask(
+        "INSERT INTO settings (key, value) VALUES (%(key)s, '{}')", {"key": "odd"}
+    )
+    with tenancy.across_stores():
+        with pytest.raises(ZeroDivisionError), transaction():
+            assert round_trip.within([odd]) == [[]]
+            assert db.session.scalar(count) == 1
+            raise ZeroDivisionError
+        assert db.session.scalar(count) == 0
+
+
+def test_outside_a_use_case_nothing_is_carried_out(ama: int) -> None:
+    with pytest.raises(RuntimeError):
+        round_trip.within([Ask("SELECT 1 AS one", {})])
+
+
+def test_what_fails_within_a_use_case_is_said_as_elsewhere(ama: int) -> None:
+    """By the class that others catch, and the connection goes on."""
+    row = {"id": "x" * 22, "store_id": ama, "bundle_id": 1, "price_pesewas": 1}
+    row |= dict.fromkeys(("device_key", "idempotency_key"), "x")
+    row |= dict.fromkeys(("recipient_msisdn", "recipient_text"), "+233241234567")
+    draft = round_trip.adding(OrderDraft, row | {"created_at": clock.now()})
+    with tenancy.inside(ama):
+        with transaction():
+            ((added,),) = round_trip.within([draft])
+        assert (added.id, added.store_id) == (row["id"], ama)
+        with pytest.raises(IntegrityError), transaction():
+            round_trip.within([draft])
+        with transaction():
+            round_trip.within([Ask("SELECT 1 AS one", {})])
+
+
+def test_a_row_of_another_store_is_not_added(
+    as_store: Callable[..., Any], ama: int, kofi_id: int
+) -> None:
+    line = {"store_id": kofi_id, "order_id": 1, "at": clock.now(), "who": "customer"}
+    line |= {"who_name": "x", "kind": "placed", "text": "x", "detail": None}
+
+    def add() -> None:
+        with transaction():
+            round_trip.within([round_trip.adding(OrderEvent, line)])
+
+    with pytest.raises(ProgrammingError) as refused:
+        as_store("ama", add)
+    assert refused.value.orig.sqlstate == "42501", "row-level security"
 
 
 def test_values_are_bound(ama: int) -> None:

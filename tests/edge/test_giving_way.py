@@ -25,7 +25,7 @@ from store_customers import NUMBER, Shop, fields
 from visitors import Visitor
 
 from core import catalog, ledger, orders
-from core.base import config
+from core.base import config, round_trip
 from core.base import db as database
 from core.base.db import db, transaction
 from core.orders import Order
@@ -59,10 +59,18 @@ def said(
     def note(context: Any) -> None:
         codes.append(getattr(context.original_exception, "sqlstate", "") or "")
 
+    tell = round_trip._as_elsewhere
+
+    def noted(asks: Any, error: Any, **more: Any) -> Exception:
+        codes.append(error.sqlstate or "")
+        return tell(asks, error, **more)
+
     with app.app_context():
         engines = list(db.engines.values())
     for engine in engines:
         event.listen(engine, "handle_error", note)
+    # what goes out several statements at a time
+    monkeypatch.setattr(round_trip, "_as_elsewhere", noted)
     monkeypatch.setattr(database, "lock_limit_ms", lambda: lock_wait["ms"])
     yield codes
     for engine in engines:
