@@ -124,7 +124,7 @@ def transaction() -> Iterator[Session]:
     try:
         yield session
         session.commit()
-        _committed.set(_committed.get() + 1)
+        note_commit()
     except BaseException:
         session.close()  # rolls back
         raise
@@ -134,6 +134,11 @@ def transaction() -> Iterator[Session]:
         waiting = session.info.pop("after_commit", [])
     for act in waiting:
         act()
+
+
+def note_commit() -> None:
+    """A use case was committed: what this thread of work does now is not done again as a whole."""
+    _committed.set(_committed.get() + 1)
 
 
 @contextmanager

@@ -19,7 +19,14 @@ from sqlalchemy.pool import PoolProxiedConnection
 from core.base import connections, tenancy
 from core.base.asks import Ask
 from core.base.connections import TimedConnection
-from core.base.db import STORE, Model, db, in_transaction
+from core.base.db import (
+    STORE,
+    Model,
+    NestedTransaction,
+    db,
+    in_transaction,
+    note_commit,
+)
 
 M = TypeVar("M", bound=Model)
 
@@ -57,6 +64,25 @@ def read(store_id: int, asks: Sequence[Ask]) -> list[list[Any]]:
         return _read(pooled, store_id, asks)
     except _Lost as lost:
         raise _as_elsewhere(asks, lost.error) from lost
+
+
+def write(asks: Sequence[Ask]) -> list[list[Any]]:
+    """A whole use case of the current store in one exchange: the rows of each statement, committed.
+    For one that decides nothing by what it reads. As the stores' role, and as `within`."""
+    if in_transaction():
+        raise NestedTransaction("these statements are a use case of their own")
+    pooled = _taken()
+    connection = pooled.driver_connection
+    assert isinstance(connection, TimedConnection)
+    store_id = tenancy.current_store_id()
+    try:
+        found = connection.ask_all([Ask(tenancy.TELL, tenancy.told(store_id)), *asks])
+    except psycopg.Error as error:
+        raise _as_elsewhere(asks, error, is_lost=connection.broken) from error
+    finally:
+        _give_back(pooled, connection)
+    note_commit()
+    return found[1:]
 
 
 def within(asks: Sequence[Ask]) -> list[list[Any]]:
@@ -140,10 +166,14 @@ def _read(
             raise _Lost(error) from error
         raise _as_elsewhere(asks, error) from error
     finally:
-        if connection.broken:
-            pooled.invalidate()
-        else:
-            pooled.close()
+        _give_back(pooled, connection)
+
+
+def _give_back(pooled: PoolProxiedConnection, connection: TimedConnection) -> None:
+    if connection.broken:
+        pooled.invalidate()
+    else:
+        pooled.close()
 
 
 def _as_elsewhere(

@@ -78,8 +78,7 @@ def draft(
         "price_pesewas": price_pesewas,
         "created_at": clock.now(),
     }
-    with transaction():
-        ((added,),) = round_trip.within([round_trip.adding(OrderDraft, row)])
+    ((added,),) = round_trip.write([round_trip.adding(OrderDraft, row)])
     draft_id: str = added.id
     return draft_id
 

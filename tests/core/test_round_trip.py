@@ -19,7 +19,13 @@ from sqlalchemy.exc import (
 
 from core.base import clock, connections, round_trip, tenancy
 from core.base.asks import Ask
-from core.base.db import STORE, db, transaction
+from core.base.db import (
+    STORE,
+    NestedTransaction,
+    db,
+    retry_on_conflict,
+    transaction,
+)
 from core.orders import OrderDraft, OrderEvent
 
 pytestmark = pytest.mark.slow(seconds=2.5)
@@ -159,6 +165,74 @@ def test_a_transaction_begins_as_it_was_asked_to(context: Flask) -> None:
     db.session.rollback()
 
 
+def a_draft(store_id: int, draft_id: str) -> Ask:
+    row = {"id": draft_id, "store_id": store_id, "bundle_id": 1, "price_pesewas": 1}
+    row |= dict.fromkeys(("device_key", "idempotency_key"), "x")
+    row |= dict.fromkeys(("recipient_msisdn", "recipient_text"), "+233241234567")
+    return round_trip.adding(OrderDraft, row | {"created_at": clock.now()})
+
+
+def test_a_whole_use_case_is_committed_or_nothing_of_it(
+    as_store: Callable[..., Any], ama: int, superuser: psycopg.Connection[Any]
+) -> None:
+    kept = "SELECT id FROM order_drafts"
+    one, other, third = (a_draft(ama, letter * 22) for letter in "abc")
+    as_store("ama", lambda: round_trip.write([one]))
+    with pytest.raises(IntegrityError):
+        as_store("ama", lambda: round_trip.write([other, one, third]))
+    assert superuser.execute(kept).fetchall() == [("a" * 22,)]
+    status = handed_on().info.transaction_status
+    assert status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_use_case_that_was_committed_is_not_done_again(
+    as_store: Callable[..., Any], ama: int
+) -> None:
+    done: list[int] = []
+
+    def act() -> None:
+        done.append(1)
+        round_trip.write([a_draft(ama, "a" * 22)])
+        lost = psycopg.errors.DeadlockDetected()
+        raise OperationalError("later", None, lost)
+
+    with pytest.raises(OperationalError):
+        as_store("ama", lambda: retry_on_conflict(act))
+    assert done == [1]
+
+
+def test_a_whole_use_case_is_no_part_of_another(
+    as_store: Callable[..., Any], ama: int
+) -> None:
+    def act() -> None:
+        with transaction():
+            round_trip.write([a_draft(ama, "a" * 22)])
+
+    with pytest.raises(NestedTransaction):
+        as_store("ama", act)
+
+
+def test_what_is_written_is_written_once_though_its_connection_dies(
+    as_store: Callable[..., Any], ama: int, superuser: psycopg.Connection[Any]
+) -> None:
+    """Nobody knows whether it was committed: it is not sent again."""
+    end = Ask("SELECT pg_terminate_backend(pg_backend_pid())", {})
+    sent: list[int] = []
+    ask_all = connections.TimedConnection.ask_all
+
+    def counted(self: Any, several: Any) -> Any:
+        sent.append(len(several))
+        return ask_all(self, several)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections.TimedConnection, "ask_all", counted)
+        with pytest.raises(OperationalError) as lost:
+            as_store("ama", lambda: round_trip.write([a_draft(ama, "a" * 22), end]))
+    assert lost.value.connection_invalidated
+    assert sent.count(3) == 1
+    assert handed_on().info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
 def test_what_is_carried_out_within_a_use_case_is_undone_with_it(ama: int) -> None:
     count = text("SELECT count(*) FROM settings WHERE key = 'odd'")
     odd = Ask(
@@ -179,14 +253,11 @@ def test_outside_a_use_case_nothing_is_carried_out(ama: int) -> None:
 
 def test_what_fails_within_a_use_case_is_said_as_elsewhere(ama: int) -> None:
     """By the class that others catch, and the connection goes on."""
-    row = {"id": "x" * 22, "store_id": ama, "bundle_id": 1, "price_pesewas": 1}
-    row |= dict.fromkeys(("device_key", "idempotency_key"), "x")
-    row |= dict.fromkeys(("recipient_msisdn", "recipient_text"), "+233241234567")
-    draft = round_trip.adding(OrderDraft, row | {"created_at": clock.now()})
+    draft = a_draft(ama, "x" * 22)
     with tenancy.inside(ama):
         with transaction():
             ((added,),) = round_trip.within([draft])
-        assert (added.id, added.store_id) == (row["id"], ama)
+        assert (added.id, added.store_id) == ("x" * 22, ama)
         with pytest.raises(IntegrityError), transaction():
             round_trip.within([draft])
         with transaction():
