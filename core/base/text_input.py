@@ -30,6 +30,8 @@ _BLANKS = "\u2800"
 def visible(text: str) -> str:
     """`text` without format characters and what is ignored by default: marks of direction, joiners,
     soft hyphens."""
+    if text.isascii():
+        return text
     return "".join(
         sign
         for sign in _IGNORABLE.sub("", text)
@@ -44,6 +46,8 @@ def seen(text: str) -> str:
     For e-mail addresses and searches. Digits of every script are 0-9; an accent stays an accent, a
     blank stays a blank.
     """
+    if text.isascii():
+        return text
     spelt = unicodedata.normalize(
         "NFKC", visible(unicodedata.normalize("NFKC", visible(text)))
     )
@@ -66,6 +70,8 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
 def with_digits(text: str) -> str:
     """`text` for reading digits: decimal digits of every script as 0-9, no marks on them, nothing
     unseen. Blanks stay."""
+    if text.isascii():
+        return text
     return "".join(_digit(sign) for sign in visible(text))
 
 

@@ -31,6 +31,8 @@ _ALONE = re.compile(
 _LINK = re.compile(rf"/ORDERS/{_CLOSE}")
 _TIGHT = re.compile(rf"(?<![{_SIGNS}])(?={_CLOSE})")
 _LOOSE = re.compile(rf"(?<![{_SIGNS}])(?={_WIDE})")
+_EXACT = re.compile(f"[{ALPHABET}]{{10}}")
+"""As our own addresses have it."""
 _ALIKE = str.maketrans("OIL", "011")
 
 
@@ -65,6 +67,8 @@ def read_code(text: str) -> str | None:
 def codes_in(text: str) -> list[str]:
     """What may be codes in a typed or pasted text, each once, the likeliest first. Empty when
     nothing can be one."""
+    if _EXACT.fullmatch(text):
+        return [text]
     plain = _plain(unquote(text[: LONGEST_PASTED * 3]))
     found = [read_code(text)]
     for pattern in (_LINK, _TIGHT, _LOOSE):

@@ -190,3 +190,21 @@ def test_amounts_are_read_through_what_nobody_sees() -> None:
     assert money.parse_ghs("\u202dGH₵\u00a024.50\u202c") == 2_450
     with pytest.raises(money.BadAmount):
         money.parse_ghs("24 50")  # a blank may have been a point
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_letters_are_read_as_those_with_something_unseen_among_them(
+    text: str,
+) -> None:
+    """They are not looked at one by one."""
+    for read in (text_input.visible, text_input.seen, text_input.with_digits):
+        assert read(text) == read(text + "\u200b")
+
+
+@given(
+    st.text(
+        st.sampled_from("0123456789ABCDEFGHJKMNPQRSTVWXYZ"), min_size=10, max_size=10
+    )
+)
+def test_a_code_as_an_address_has_it_is_that_code_alone(code: str) -> None:
+    assert orders.codes_in(code) == [code] == orders.codes_in(code + "\u200b")
