@@ -61,6 +61,9 @@ of one who guesses."""
 GUESSES_OF_ONE = "30 per day"
 """Tries that find nothing for one phone number in a store, wherever they come from: of 100,000 pay
 codes they try few."""
+PICTURES = "60 per minute"
+"""Pictures that are drawn for one address, of all stores. One that was drawn before counts for
+nothing."""
 CODES = (
     (hosts.STORE, "GET", "/orders/<>"),
     (hosts.STORE, "GET", "/orders/<>/status"),
@@ -89,6 +92,10 @@ def _made_a_draft(_response: Response) -> bool:
 
 def _found_nothing(_response: Response) -> bool:
     return bool(g.get("number_missed"))
+
+
+def _drew_a_picture(_response: Response) -> bool:
+    return bool(g.get("picture_drawn"))
 
 
 def _number_asked_for() -> str:
@@ -122,7 +129,11 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
     limited in `core`.
     """
     most = config.orders_per_address_minute
+    pictures = [Limit("pictures", PICTURES, counts=_drew_a_picture)]
     return {
+        (hosts.STORE, "GET", "/preview.png"): pictures,
+        # one view with the other icons
+        (hosts.STORE, "GET", "/icon-192.png"): pictures,
         (hosts.STORE, "POST", "/orders"): [
             Limit("orders", f"{most} per minute", _confirms, _made_an_order),
             Limit(

@@ -12,9 +12,10 @@ import zlib
 from collections.abc import Sequence
 
 from cachetools import LRUCache, cached
-from flask import Response, g, jsonify, request
+from flask import Response, abort, g, jsonify, request
 
 from core.base import config, money
+from core.base.language import later
 from core.catalog import ShelfLine
 from core.stores import Store
 from storefront import bp, theme
@@ -109,6 +110,7 @@ def _preview(
 ) -> bytes:
     from storefront import drawing
 
+    _begin_drawing()
     return drawing.preview(name, host, colour, lines)
 
 
@@ -122,8 +124,16 @@ def _icon(
 ) -> bytes:
     from storefront import drawing
 
+    _begin_drawing()
     letter = drawing.initial(name, host)
     return drawing.icon(letter, colour, side, is_whole=is_whole)
+
+
+def _begin_drawing() -> None:
+    """Drawing takes as long as ten pages: who goes through shop after shop is told to wait."""
+    if "slow_down_s" in g:
+        abort(429, later("Too many pictures were asked for. Wait a minute."))
+    g.picture_drawn = True
 
 
 def _lines(cheapest: Cheapest) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from test_what_can_be_bought import statements, trips  # noqa: F401 - a fixture
 
 from core import catalog
 from core.audit import SYSTEM
+from edge import limits
 from storefront import drawing, pictures, theme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,13 +152,14 @@ def test_a_flood_draws_it_once_whatever_it_asks_for(app, shop, drawings):
     assert len(drawings) == 1
 
 
-def test_many_at_once_draw_it_once(drawings):
+def test_many_at_once_draw_it_once(app, drawings):
     words = ("Ama", "ama.localhost", "#0b6e4f", ("MTN from GHS 5.00",))
     together = threading.Barrier(4)
 
     def ask() -> None:
         together.wait()
-        pictures._preview(*words)
+        with app.app_context():
+            pictures._preview(*words)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -167,9 +169,28 @@ def test_many_at_once_draw_it_once(drawings):
     assert len(drawings) == 1
 
 
-def test_what_is_remembered_is_bounded():
-    for number in range(40):
-        pictures._icon("Ama", "ama.localhost", f"#{number:06x}", 192, False)
+def test_who_has_many_drawn_waits_and_what_is_drawn_is_still_shown(shop, monkeypatch):
+    """Each answer takes as long as ten pages; another address, and a picture that is there, cost
+    nothing of it."""
+    monkeypatch.setattr(drawing, "preview", lambda *_words: b"preview")
+    monkeypatch.setattr(drawing, "icon", lambda *_words, **_more: b"icon")
+    most = int(limits.PICTURES.partition(" ")[0])
+    for number in range(most):
+        pictures._drawn.clear()
+        path = ("/preview.png", "/icon-192.png", "/icon-maskable.png")[number % 3]
+        assert shop("ama").get(path).status_code == 200
+    shown = path
+    refused = shop("kofi").get("/preview.png")
+    assert refused.status_code == 429 and refused.headers["Retry-After"]
+    assert "Wait a minute" in refused.text
+    assert shop("ama").get(shown).status_code == 200
+    assert shop("ama").get("/").status_code == 200
+
+
+def test_what_is_remembered_is_bounded(app):
+    with app.app_context():
+        for number in range(40):
+            pictures._icon("Ama", "ama.localhost", f"#{number:06x}", 192, False)
     assert 0 < pictures._drawn.currsize <= pictures._drawn.maxsize
     assert pictures._drawn.maxsize == pictures.MOST_BYTES
 
