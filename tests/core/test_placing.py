@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
@@ -397,3 +398,62 @@ def test_the_review_says_what_is_asked_about_and_writes_nothing(
         orders.release(place(NUMBER, repeat_confirmed=True).code, AMA)
     with pytest.raises(orders.TooManyOrders):
         orders.check(line.bundle_id, NUMBER)
+
+
+def test_a_store_cannot_close_between_the_look_and_the_order(
+    ama: int,
+    place: Callable[..., Order],
+    superuser: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who closes it waits until the order is there, and finds it."""
+    make, refused = placing._new_order, []
+
+    def closing(*about: Any) -> dict[str, Any]:
+        superuser.execute("SET lock_timeout = 100")
+        try:
+            superuser.execute("UPDATE stores SET status = 'closed'")
+        except psycopg.errors.LockNotAvailable:
+            refused.append(True)
+        finally:
+            superuser.execute("RESET lock_timeout")
+        return make(*about)
+
+    monkeypatch.setattr(placing, "_new_order", closing)
+    place()
+    assert refused == [True]
+
+
+def test_another_size_or_network_is_no_repeat(
+    ama: int, place: Callable[..., Order]
+) -> None:
+    shelf = catalog.shelf()
+    first = shelf[0]
+    other_size = next(
+        one for one in shelf if one.network == first.network and one.mb != first.mb
+    )
+    other_network = next(
+        one for one in shelf if one.network != first.network and one.mb == first.mb
+    )
+    place(NUMBER, bundle_id=first.bundle_id)
+    for other in (other_size, other_network):
+        place(NUMBER, bundle_id=other.bundle_id)
+    with pytest.raises(orders.RepeatAsked):
+        place(NUMBER, bundle_id=first.bundle_id)
+    assert count() == 3
+
+
+def test_a_store_whose_first_codes_are_taken_tries_more(
+    ama: int, place: Callable[..., Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = place().pay_code
+    assert taken is not None
+    choose = pay_codes.some
+
+    def few(many: int) -> list[str]:
+        return [taken] if many == pay_codes.TRIED_FIRST else [taken, *choose(many)]
+
+    monkeypatch.setattr(pay_codes, "some", few)
+    assert place("+233242222222").pay_code not in (None, taken)
+    monkeypatch.setattr(pay_codes, "some", lambda _many: [taken])
+    assert place("+233243333333").pay_code is None
