@@ -115,6 +115,9 @@ def _pages(stage: Stage, most: int) -> list[Page]:
     first = urlencode(
         {"bundle": bundle.bundle_id, "recipient": "024 123 4567"}
     ).encode()
+    review = customer.post(
+        "/orders", [("bundle", bundle.bundle_id), ("recipient", "024 123 4567")]
+    ).location
     confirmed = [
         customer.filled_form(bundle, f"020{n:07d}") for n in range(1, most + 1)
     ]
@@ -130,10 +133,12 @@ def _pages(stage: Stage, most: int) -> list[Page]:
         Page("store, stored", 0.2, 200, get(customer, "/"), times=20),
         Page("its 304", 0.15, 304, get(customer, "/", **{"If-None-Match": etag}), times=20),
         Page("store, not stored", 2.4, 200, get(customer, "/", **ASK)),
+        Page("store, drawn anew", None, 200, get(customer, f"/?bundle={bundle.bundle_id}")),
         Page("order", 4, 200, get(customer, order)),
         Page("poll, nothing new", 0.65, 204, ask(), renew=look_again, times=20),
         Page("poll, asked anew", None, 204, ask(**ASK), renew=look_again),
         Page("first post", None, 303, post(customer, "/orders", lambda _n: first), "/review/"),
+        Page("review", None, 200, get(customer, review)),
         Page("placing", 8, 303, post(customer, "/orders", lambda n: urlencode(confirmed[n]).encode()), "/orders/"),
         Page("unknown shop", 0.5, 404, get(customer, "/", Host="nobody.localhost"), times=20),
         Page(f"portal's orders, {ROWS} rows", 8, 200, get(agent, "/orders")),
