@@ -215,8 +215,8 @@ def add_headers(response: Response) -> Response:
         headers.setdefault("Cache-Control", "no-store")
         return response
     headers["Content-Security-Policy"] = policy(g.get("style_hashes", []), room)
-    for name, value in FIXED.items():
-        headers[name] = value
+    for pair in FIXED.items():
+        headers.add(*pair)  # no page of ours says any of them itself
     if request.is_secure or config.current().public_scheme == "https":
         headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
     if room in (hosts.PORTAL, hosts.CONSOLE) or (

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, Request, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from itsdangerous import BadData
+from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.exceptions import BadRequest
 
 _MOST_READ = 4
@@ -28,6 +28,14 @@ class TwoLogIns(BadRequest):
 
 class Sessions(SecureCookieSessionInterface):
     """Flask's own sessions, but not merely the first cookie of the name."""
+
+    _signer: URLSafeTimedSerializer | None = None
+    """Made once: the keys of a process do not change."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if self._signer is None:
+            self._signer = super().get_signing_serializer(app)
+        return self._signer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         signer = self.get_signing_serializer(app)
