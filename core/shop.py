@@ -44,7 +44,7 @@ def by_slug(slug: str) -> Shop | None:
         return Shop(
             store_of(row),
             availability.of_row(row),
-            catalog.shelf_of_rows(row.shelf),
+            list(catalog.shelf_of_json(row.shelf)),
             delivery_times.record_of(row.record),
         )
 

@@ -103,4 +103,5 @@ def _mac(key: str, made_at: bytes, secret: str) -> bytes:
 
 
 def _masked(text: bytes, pad: bytes) -> bytes:
-    return bytes(one ^ other for one, other in zip(text, pad, strict=True))
+    both = int.from_bytes(text, "big") ^ int.from_bytes(pad, "big")
+    return both.to_bytes(len(pad), "big")

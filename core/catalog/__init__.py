@@ -47,6 +47,7 @@ from core.catalog.prices import (
     shelf,
     shelf_line,
     shelf_line_of,
+    shelf_of_json,
     shelf_of_rows,
 )
 from core.catalog.steps import BadShare, Rules, rules, set_rules
@@ -124,6 +125,7 @@ __all__ = [
     "shelf",
     "shelf_line",
     "shelf_line_of",
+    "shelf_of_json",
     "shelf_of_rows",
     "size_text",
 ]

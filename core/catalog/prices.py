@@ -3,11 +3,23 @@ sold."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Text,
+    cast,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
@@ -90,11 +102,19 @@ def shelf_of_rows(rows: Iterable[Sequence[Any]]) -> list[ShelfLine]:
     return sorted((shelf_line_of(*row) for row in rows), key=shelf_order)
 
 
-def sellable_as_json(store_id: ColumnElement[int]) -> ScalarSelect[Any]:
-    """What a store sells, as one JSON value in a larger statement; `shelf_of_rows` reads it."""
+def sellable_as_json(store_id: ColumnElement[int]) -> ScalarSelect[str]:
+    """What a store sells, as one text in a larger statement; `shelf_of_json` reads it."""
     rows = sellable().where(StoreBundle.store_id == store_id).subquery()
     each = func.json_build_array(*rows.c)
-    return select(func.coalesce(func.json_agg(each), text("'[]'"))).scalar_subquery()
+    return select(
+        cast(func.coalesce(func.json_agg(each), text("'[]'")), Text)
+    ).scalar_subquery()
+
+
+@lru_cache(maxsize=500)
+def shelf_of_json(said: str) -> tuple[ShelfLine, ...]:
+    """The shelf, by the text of `sellable_as_json`. Most shelves are asked for again unchanged."""
+    return tuple(shelf_of_rows(json.loads(said)))
 
 
 def shelf_line(bundle_id: int) -> ShelfLine | None:
