@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import JSON, Select, bindparam, column, insert, table
+from sqlalchemy import (
+    JSON,
+    Select,
+    bindparam,
+    column,
+    insert,
+    literal_column,
+    table,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -101,24 +109,29 @@ def within(asks: Sequence[Ask]) -> list[list[Any]]:
         raise _as_elsewhere(asks, error, is_lost=driver.closed) from error
 
 
-def adding(model: type[Model], values: Mapping[str, Any]) -> Ask:
-    """The statement that adds a row, and gives it back with all its columns. What is not named is
-    left to the database."""
+def adding(model: type[Model], values: Mapping[str, Any], **said: str) -> Ask:
+    """The statement that adds a row, and gives it back with all its columns. `said` are columns
+    by an expression of the database, which must be a constant of the program. What is not named
+    is left to the database."""
     columns = model.__table__.c
     told = {
         name: Jsonb(value) if isinstance(columns[name].type, JSON) else value
         for name, value in values.items()
+        if name not in said
     }
-    return Ask(_insert(model, tuple(values)), told)
+    return Ask(_insert(model, tuple(told), tuple(said.items())), told)
 
 
 @cache
-def _insert(model: type[Model], names: tuple[str, ...]) -> str:
+def _insert(
+    model: type[Model], names: tuple[str, ...], said: tuple[tuple[str, str], ...]
+) -> str:
     # without what its columns would be given here when nothing is said of them
     bare = table(model.__tablename__, *(column(one.name) for one in model.__table__.c))
-    asked = insert(bare).values({name: bindparam(name) for name in names})
-    made = asked.returning(*bare.c).compile(dialect=db.engines[STORE].dialect)
-    return str(made)
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    values |= {name: literal_column(expression) for name, expression in said}
+    asked = insert(bare).values(values).returning(*bare.c)
+    return str(asked.compile(dialect=db.engines[STORE].dialect))
 
 
 def made(model: type[M], row: Any, names: Iterable[str] | None = None) -> M:

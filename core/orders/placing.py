@@ -118,16 +118,25 @@ def _place(wish: _Wish) -> Placed:
         crowding.refuse(wanted.counts, wish.recipient_msisdn)
         if wanted.repeat is not None and not wish.repeat_confirmed:
             raise refusals.RepeatAsked(wanted.repeat)
-        order = _added(_new_order(wanted, line, wish))
-        line_of_it = timeline.line(
-            order, wish.actor, "placed", "Order placed.", customer_text=later("Ordered")
-        )
-        round_trip.within([round_trip.adding(OrderEvent, line_of_it)])
-        return Placed(order, created=True)
+        return Placed(_added(_new_order(wanted, line, wish), wish.actor), created=True)
 
 
-def _added(values: dict[str, Any]) -> Order:
-    ((row,),) = round_trip.within([round_trip.adding(Order, values)])
+def _added(values: dict[str, Any], actor: Actor) -> Order:
+    """The row and the first line of its timeline."""
+    first = timeline.line(
+        values["store_id"],
+        actor,
+        "placed",
+        "Order placed.",
+        customer_text=later("Ordered"),
+    )
+    (row,), _line = round_trip.within(
+        [
+            round_trip.adding(Order, values),
+            # the order of the statement before
+            round_trip.adding(OrderEvent, first, order_id="currval('orders_id_seq')"),
+        ]
+    )
     return round_trip.made(Order, row)
 
 

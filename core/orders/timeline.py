@@ -40,12 +40,14 @@ def log(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Add a line to an order's timeline."""
-    made = line(order, actor, kind, text, customer_text=customer_text, detail=detail)
-    db.session.add(OrderEvent(**made))
+    made = line(
+        order.store_id, actor, kind, text, customer_text=customer_text, detail=detail
+    )
+    db.session.add(OrderEvent(order_id=order.id, **made))
 
 
 def line(
-    order: Order,
+    store_id: int,
     actor: Actor,
     kind: str,
     text: str,
@@ -53,10 +55,9 @@ def line(
     customer_text: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The columns of a line. Phone numbers in it are masked."""
+    """The columns of a line, but for the order's. Phone numbers in it are masked."""
     return {
-        "store_id": order.store_id,
-        "order_id": order.id,
+        "store_id": store_id,
         "at": clock.now(),
         "who": actor.kind,
         "who_name": actor.name,
