@@ -35,7 +35,6 @@ from core import stores
 from core.accounts import logins, users
 from core.base import round_trip, tenancy
 from core.base.db import db
-from devkit import databases
 from tests.visitors import Visitor
 
 GROWS: dict[str, set[str]] = {"console: books": {"accounts"}}
@@ -203,9 +202,9 @@ def _heard(app: Flask, page: Asked) -> Iterator[None]:
 
     read = round_trip._send
 
-    def send(connection: Any, store_id: int, asks: Any) -> Any:
+    def send(connection: Any, store_id: int | None, asks: Any) -> Any:
         for one in asks:
-            page.sent.setdefault(one.statement, (databases.STORE_ROLE, store_id))
+            page.sent.setdefault(one.statement, (connection.info.user, store_id))
         return read(connection, store_id, asks)
 
     with app.app_context():

@@ -1,4 +1,5 @@
-"""Statements of one store, carried out in one round trip to the database.
+"""Statements of one store, carried out in one round trip to the database; or, to be read, of all of
+them.
 
 Whose store it is and the statements go out together, are one transaction, and are answered
 together. For the pages that are shown so often that each trip counts.
@@ -8,26 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from types import FunctionType
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import (
-    JSON,
-    Select,
-    bindparam,
-    column,
-    insert,
-    literal_column,
-    table,
-)
+from sqlalchemy import JSON, bindparam, column, insert, literal_column, table
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.sql.elements import DQLDMLClauseElement
 
 from core.base import connections, tenancy
 from core.base.asks import Ask
 from core.base.connections import TimedConnection
 from core.base.db import (
+    PLATFORM,
     STORE,
     Model,
     NestedTransaction,
@@ -39,13 +35,12 @@ from core.base.db import (
 M = TypeVar("M", bound=Model)
 
 
-def ask(statement: Select[Any]) -> Ask:
+def ask(statement: DQLDMLClauseElement) -> Ask:
     """`statement` with its constants; its `bindparam`s are `given` later. To put it into words
     takes longer than to ask it: who asks often keeps it."""
-    made = statement.compile(
-        dialect=db.engines[STORE].dialect, compile_kwargs={"render_postcompile": True}
-    )
-    return Ask(str(made), made.params)
+    made = statement.compile(dialect=db.engines[STORE].dialect)
+    whole = made.construct_expanded_state(made.params)
+    return Ask(whole.statement, whole.parameters)
 
 
 def read_row(store_id: int, statement: str, values: Mapping[str, Any]) -> Any | None:
@@ -62,16 +57,15 @@ def read(store_id: int, asks: Sequence[Ask]) -> list[list[Any]]:
     and a tried one is asked; so is one whose plan a change of a table has made useless.
     Raises SQLAlchemy's errors, as other reads do.
     """
-    try:
-        with connections.not_pinged():
-            pooled = _taken()
-        return _read(pooled, store_id, asks)
-    except _Lost:
-        pooled = _taken()
-    try:
-        return _read(pooled, store_id, asks)
-    except _Lost as lost:
-        raise _as_elsewhere(asks, lost.error) from lost
+    return _read_as(STORE, store_id, asks)
+
+
+def read_everything(asks: Sequence[Ask]) -> list[list[Any]]:
+    """As `read`, of every store and as the platform's role: for work that may see all of it, and
+    `NoStore` for other."""
+    if not tenancy.sees_everything():
+        raise tenancy.NoStore("this work does not see every store")
+    return _read_as(PLATFORM, None, asks)
 
 
 def write(asks: Sequence[Ask]) -> list[list[Any]]:
@@ -134,23 +128,64 @@ def _insert(
     return str(asked.compile(dialect=db.engines[STORE].dialect))
 
 
-def made(model: type[M], row: Any, names: Iterable[str] | None = None) -> M:
-    """An object of `model` by a row of its columns, or by those that are named where the row has
-    more. It belongs to no session: it is to be read, not changed."""
-    one: M = model.__mapper__.class_manager.new_instance()
+class NotRead(RuntimeError):
+    """A column of a row that was read without it. No AttributeError: templates show nothing for
+    one."""
+
+
+def made(
+    model: type[M], row: Any, names: Iterable[str] | None = None, prefix: str = ""
+) -> M:
+    """What `model` says of a row of its columns, or of those that are named where the row has
+    more, there with a prefix. It belongs to no session and to no mapping: it is to be read, not
+    changed."""
+    one: M = object.__new__(_read_only(model))
     if names is None:
-        values = row._asdict()
+        one.__dict__ = row._asdict()
     else:
-        values = {name: getattr(row, name) for name in names}
-    one.__dict__.update(values)
+        one.__dict__ = {name: getattr(row, prefix + name) for name in names}
     return one
 
 
-def _taken() -> PoolProxiedConnection:
-    """A connection of the pool. What the driver says of one that cannot be made is raised as
+@cache
+def _read_only(model: type[M]) -> type[M]:
+    """The properties and methods of `model` over plain attributes: what its mapping does at each
+    look at a column takes longer than all else that a list does with it."""
+    own = {
+        name: one
+        for name, one in vars(model).items()
+        if isinstance(one, FunctionType | property) and not name.startswith("__")
+    }
+    columns = model.__mapper__.column_attrs.keys()
+
+    def not_read(_one: object, name: str) -> Any:
+        if name in columns:
+            raise NotRead(f"{model.__name__}.{name} was not read")
+        raise AttributeError(name)
+
+    return cast(type[M], type(model.__name__, (), own | {"__getattr__": not_read}))
+
+
+def _read_as(
+    role: str | None, store_id: int | None, asks: Sequence[Ask]
+) -> list[list[Any]]:
+    try:
+        with connections.not_pinged():
+            pooled = _taken(role)
+        return _read(pooled, store_id, asks)
+    except _Lost:
+        pooled = _taken(role)
+    try:
+        return _read(pooled, store_id, asks)
+    except _Lost as lost:
+        raise _as_elsewhere(asks, lost.error) from lost
+
+
+def _taken(role: str | None = STORE) -> PoolProxiedConnection:
+    """A connection of the role's pool. What the driver says of one that cannot be made is raised as
     SQLAlchemy raises it."""
     try:
-        return db.engines[STORE].raw_connection()
+        return db.engines[role].raw_connection()
     except psycopg.OperationalError as error:
         raise OperationalError("connect", None, error) from error
 
@@ -168,7 +203,7 @@ class _Lost(Exception):
 
 
 def _read(
-    pooled: PoolProxiedConnection, store_id: int, asks: Sequence[Ask]
+    pooled: PoolProxiedConnection, store_id: int | None, asks: Sequence[Ask]
 ) -> list[list[Any]]:
     connection = pooled.driver_connection
     assert isinstance(connection, TimedConnection)
@@ -205,7 +240,7 @@ def _as_elsewhere(
 
 
 def _send(
-    connection: TimedConnection, store_id: int, asks: Sequence[Ask]
+    connection: TimedConnection, store_id: int | None, asks: Sequence[Ask]
 ) -> list[list[Any]]:
     tell = Ask(tenancy.TELL_TO_READ, tenancy.told(store_id))
     return connection.ask_all([tell, *asks])[1:]

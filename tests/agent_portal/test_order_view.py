@@ -12,17 +12,20 @@ from sqlalchemy import inspect
 from core import availability, catalog, order_view, orders, stores
 from core.base import tenancy
 from core.base.db import Model, db
+from core.catalog import Bundle
+from core.orders import Order, OrderEvent
+from core.stores import Store
 from tests.support.deliveries import estimate
 
 STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded",
           "cancelled")  # fmt: skip
 
 
-def columns(row: Model | None) -> dict[str, Any]:
+def columns(model: type[Model], row: Model | None) -> dict[str, Any]:
     assert row is not None
     return {
         one.key: getattr(row, one.key)
-        for one in inspect(type(row)).column_attrs
+        for one in inspect(model).column_attrs
         if not one.deferred
     }
 
@@ -47,15 +50,14 @@ def test_it_is_what_each_rule_says_by_itself(
     def by_themselves() -> None:
         order, store = orders.by_code(code), stores.by_slug("ama")
         assert order is not None
-        assert columns(view.order) == columns(order)
-        assert columns(view.store) == columns(store)
-        assert list(map(columns, view.events)) == list(
-            map(columns, orders.timeline(order))
-        )
+        assert columns(Order, view.order) == columns(Order, order)
+        assert columns(Store, view.store) == columns(Store, store)
+        lines = [columns(OrderEvent, one) for one in view.events]
+        assert lines == [columns(OrderEvent, one) for one in orders.timeline(order)]
         bundle = orders.held_up.bundle_of(order)
         assert (view.bundle is None) == (bundle is None)
         if bundle is not None:
-            assert columns(view.bundle) == columns(bundle)
+            assert columns(Bundle, view.bundle) == columns(Bundle, bundle)
         assert view.is_sold == (catalog.shelf_line(order.bundle_id) is not None)
         assert view.now == availability.now()
         assert view.now.estimate("mtn") is not None

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from jinja2 import Environment
 from sqlalchemy import text
 from sqlalchemy.exc import (
     DBAPIError,
@@ -26,6 +27,7 @@ from core.base.db import (
     retry_on_conflict,
     transaction,
 )
+from core.catalog import Bundle
 from core.orders import OrderDraft, OrderEvent
 
 pytestmark = pytest.mark.slow(seconds=2.5)
@@ -116,6 +118,26 @@ def test_a_plan_that_a_changed_table_made_useless_is_made_again(
         round_trip.read(ama, [Ask(which, {"n": 1})])
     finally:
         superuser.execute(f"{alter} text")
+
+
+def test_everything_is_read_by_work_that_may_see_it(ama: int, kofi_id: int) -> None:
+    whose = Ask("SELECT DISTINCT store_id FROM store_bundles ORDER BY 1", {})
+    with pytest.raises(tenancy.NoStore):
+        round_trip.read_everything([whose])
+    with tenancy.across_stores():
+        found = round_trip.read_everything([whose])[0]
+    assert [row.store_id for row in found] == sorted([ama, kofi_id])
+
+
+def test_what_was_not_read_is_not_nothing(ama: int) -> None:
+    row = round_trip.read_row(ama, "SELECT id, network, mb FROM bundles LIMIT 1", {})
+    bundle = round_trip.made(Bundle, row)
+    assert bundle.mb == row.mb
+    with pytest.raises(round_trip.NotRead):
+        _ = bundle.is_sold
+    page = Environment().from_string("{{ bundle.mb }} {{ bundle.cost_pesewas }}")
+    with pytest.raises(round_trip.NotRead):
+        page.render(bundle=bundle)
 
 
 SIGNED = re.compile("[0-9a-f]{64}")
