@@ -231,7 +231,7 @@ def _shown(case: Case) -> Shown:
     return Shown(
         case,
         order,
-        orders.agent_words(order).label if order is not None else "",
+        orders.agent_look(order).label if order is not None else "",
         [
             (evidence.seen_at(entry), evidence.facts_in_words(entry))
             for entry in case.seen

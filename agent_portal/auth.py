@@ -209,7 +209,7 @@ def words_of_the_agent() -> dict[str, Any]:
         "may": may,
         "waiting": lambda: standing.counts()["new"],
         "agent_links": _agent_links,
-        "free_pesewas": orders.free_pesewas,
+        "free_pesewas": standing.free_pesewas,
         "goes_in_s": orders.goes_in_s,
         "going_pesewas": orders.going_pesewas,
         "press_mark": orders.press_mark,

@@ -8,17 +8,17 @@ wallet to `core.ledger`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask import g, render_template, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from agent_portal import bp, standing
-from core import catalog, ledger
-from core.base import clock
-from core.base.db import db
+from core import catalog, ledger, queue_view
+from core.base import clock, round_trip, tenancy
+from core.base.asks import Ask
 from core.orders import Order
 
 
@@ -35,38 +35,41 @@ class Sales:
 @bp.get("/")
 def home() -> ResponseReturnValue:
     """The home page: figures of the day, and what waits for the agent."""
-    counts = standing.counts()
-    wallet = ledger.wallet()
+    stands, (sales, delivered, noticed) = queue_view.standing(
+        tenancy.current_store_id(), _asks(), since=clock.accra_midnight()
+    )
+    standing.keep(stands)
     return render_template(
         "portal/home.html",
-        counts=counts,
-        wallet=wallet,
-        today=sales_since(clock.accra_midnight()),
-        steps=first_steps(counts, wallet),
-        **standing.notes(),
-        shelf=catalog.notices(),
+        counts=stands.counts,
+        today=Sales(*(int(number) for number in sales[0])),
+        steps=[] if delivered else first_steps(stands.counts, stands.wallet),
+        **standing.notes(stands.now),
+        shelf=catalog.notices_by(noticed),
     )
 
 
-def sales_since(moment: datetime) -> Sales:
-    """What was delivered since `moment` in the current store."""
+@cache
+def _asks() -> list[Ask]:
+    """What was delivered since a moment, whether anything ever was, and what of the shelf there is
+    to say."""
+    ours = Order.store_id == queue_view.STORE_ID
     delivered = Order.state == "completed"
+    since = bindparam("since", type_=Order.final_at.type)
     profit = Order.price_pesewas - Order.agent_price_pesewas
-    row = db.session.execute(
-        # by when it ended: by its state, a plan for any store reads all that were ever delivered
-        select(
-            func.count().filter(delivered),
-            func.coalesce(func.sum(Order.price_pesewas).filter(delivered), 0),
-            func.coalesce(func.sum(profit).filter(delivered), 0),
-        ).where(Order.completed_at >= moment, Order.final_at >= moment)
-    ).one()
-    return Sales(*(int(number) for number in row))
+    # by when it ended: by its state, a plan for any store reads all that were ever delivered
+    sales = select(
+        func.count().filter(delivered),
+        func.coalesce(func.sum(Order.price_pesewas).filter(delivered), 0),
+        func.coalesce(func.sum(profit).filter(delivered), 0),
+    ).where(ours, Order.completed_at >= since, Order.final_at >= since)
+    ever = select(Order.id).where(ours, delivered).limit(1)
+    noticed = catalog.noticed_in(queue_view.STORE_ID)
+    return list(map(round_trip.ask, (sales, ever, noticed)))
 
 
 def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str, Any]]:
-    """What a new store still has to do before its first sale; empty once an order was delivered."""
-    if db.session.scalar(select(Order.id).where(Order.state == "completed").limit(1)):
-        return []
+    """What a new store still has to do before its first sale."""
     shelf = catalog.shelf()
     return [
         {

@@ -11,14 +11,15 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 
-from flask import render_template, request
+from flask import get_template_attribute, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from agent_portal import bp, standing
 from agent_portal.auth import may
 from agent_portal.orders import NEWS_EVERY_S, TABS
 from core import availability, orders
-from core.base import clock, config
+from core.base import clock, config, phones
 from core.orders import Order
 from core.orders.held_up import Held
 
@@ -62,14 +63,25 @@ def changed_rows() -> ResponseReturnValue:
         counts=standing.counts(),
         held=held,
         choose=tab in ("", "new") and may("cashier"),
-        words=orders.agent_words,
+        look=orders.agent_look,
     )
 
 
 @bp.context_processor
 def live() -> dict[str, object]:
-    """For templates: how often rows are asked about, and the marks of those still under way."""
-    return {"row_marks": _marks, "rows_ms": round(clock.seconds(NEWS_EVERY_S) * 1000)}
+    """For templates: how often rows are asked about, the marks of those still under way, and what
+    many rows have the same."""
+    return {
+        "row_marks": _marks,
+        "rows_ms": round(clock.seconds(NEWS_EVERY_S) * 1000),
+        "chips": _chips,
+    }
+
+
+def _chips() -> dict[str, Markup]:
+    """Each network's, as it is drawn."""
+    draw = get_template_attribute("shared/badges.html", "network_chip")
+    return {network: draw(network) for network in phones.NETWORKS}
 
 
 def _marks(rows: Sequence[Order], held: Mapping[str, Held]) -> str:
@@ -87,5 +99,5 @@ def _mark(order: Order, held: Held | None) -> str:
         stands = f"{held.word} {bool(held.not_sent)}"
     else:
         stands = ""
-    said = f"{order.state} {orders.agent_words(order).label} {stands}"
+    said = f"{order.state} {orders.agent_look(order).label} {stands}"
     return f"{zlib.crc32(said.encode()) & 0xFFFF:x}"

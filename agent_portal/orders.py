@@ -13,10 +13,11 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, standing
 from agent_portal.auth import may
-from core import orders
-from core.base import clock, config, text_input
+from core import orders, queue_view
+from core.base import clock, config, tenancy, text_input
 from core.base.text_input import row_id
-from core.orders import Order, Page
+from core.orders import Order
+from core.queue_view import QueueView
 
 TABS = {
     "new": "New",
@@ -44,12 +45,10 @@ def queue() -> ResponseReturnValue:
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
     search = text_input.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
-    newest = (
-        orders.newest_id()
-    )  # before the list: what comes in between is news, never lost
-    page = _page(search, tab, before)
+    view = _view(search, tab, before)
+    page = view.page
+    standing.keep(view.stands)
     kept, pressed, deed = _kept_press()
-    stands = standing.notes()
     more = page.next_before
     here = partial(
         url_for,
@@ -69,12 +68,12 @@ def queue() -> ResponseReturnValue:
         shown_when_full=SHOWN_WHEN_FULL,
         choose=(search or tab in OF_NEW) and may("cashier"),
         tab_of=orders.tab_of,
-        counts=standing.counts(),
+        counts=view.stands.counts,
         search=search,
         page=page,
-        newest=newest,
+        newest=view.stands.newest_id,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000),
-        words=orders.agent_words,
+        look=orders.agent_look,
         kept=kept,
         pressed=pressed,
         deed=deed,
@@ -85,13 +84,16 @@ def queue() -> ResponseReturnValue:
         looked_through=orders.LOOKED_THROUGH,
         first=here() if before else None,
         more=here(before=more) if more else None,
-        held=orders.held_up.on_page(page.orders, stands["now"]),
-        **stands,
+        held=view.held,
+        **standing.notes(view.stands.now),
     )
 
 
-def _page(search: str, tab: str, before: int | None) -> Page:
-    return orders.search(search, before) if search else orders.queue(tab, before)
+def _view(search: str, tab: str, before: int | None) -> QueueView:
+    store_id = tenancy.current_store_id()
+    if search:
+        return queue_view.of_search(store_id, search, before)
+    return queue_view.of_tab(store_id, tab, before)
 
 
 @bp.get("/orders/news")

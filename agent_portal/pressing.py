@@ -100,7 +100,7 @@ def _row(order: Order, refusal: orders.OrderRefused | None = None) -> str:
         "portal/_pressed_row.html",
         order=order,
         **_said(refusal),
-        words=orders.agent_words,
+        look=orders.agent_look,
         counts=standing.counts(),
         tabs=TABS,
         shown_when_full=SHOWN_WHEN_FULL,
@@ -114,9 +114,8 @@ def _row(order: Order, refusal: orders.OrderRefused | None = None) -> str:
 def _told(order: Order, said: str) -> str:
     if order.state == "queued" and order.wait_reason:
         said = f"{said} It waits: {orders.WAIT_TEXT[order.wait_reason]}."
-    network = phones.NETWORKS[order.network].name
     return said.format(
-        bundle=f"{network} {order.size_text}",
+        bundle=order.bundle_text,
         number=phones.show(order.recipient_msisdn),
         cost=money.cedis(order.agent_price_pesewas),
     )

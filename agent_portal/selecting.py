@@ -88,7 +88,7 @@ def _press_many(
         undo=undo,
         groups=groups,
         rows=results.on_their_way(groups) if undo else [],
-        words=orders.agent_words,
+        look=orders.agent_look,
         held={},
         first_s=config.current().undo_s + 2,
         back=back,

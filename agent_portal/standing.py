@@ -8,6 +8,8 @@ from typing import Any
 from flask import g
 
 from core import availability, catalog, orders
+from core.availability import Now
+from core.queue_view import Standing
 
 
 def counts() -> dict[str, int]:
@@ -18,13 +20,27 @@ def counts() -> dict[str, int]:
     return found
 
 
-def notes() -> dict[str, Any]:
+def free_pesewas() -> int:
+    """What one more press may take from the wallet, asked once for a page."""
+    if "free_pesewas" not in g:
+        g.free_pesewas = orders.free_pesewas()
+    found: int = g.free_pesewas
+    return found
+
+
+def keep(stands: Standing) -> None:
+    """For the rest of this request: what was read together with a page."""
+    g.tab_counts = stands.counts
+    g.free_pesewas = stands.free_pesewas
+
+
+def notes(now: Now | None = None) -> dict[str, Any]:
     """The inputs of `_pauses.html`: the answer, why nothing can be sent in the agent's words, and
-    what is sold out.
+    what is sold out. `now`: what can be bought, when it was read already.
 
     `sold_out` is of this store's shelf, which is read only when something is.
     """
-    now = availability.now()
+    now = now or availability.now()
     if now.short and not now.link:
         shelf = catalog.shelf()
     else:

@@ -19,6 +19,7 @@ from core.base import tenancy
 from core.base.db import PLATFORM, STORE, db, transaction
 from core.catalog import StoreBundle
 from core.orders import Order, OrderEvent
+from tests.support.queues import queue
 
 AMA = Actor("agent", "Ama")
 STORE_TABLES = (
@@ -214,7 +215,7 @@ def test_each_store_sees_its_own_rows_only(
 ) -> None:
     def view() -> dict[str, Any]:
         return {
-            "codes": [order.code for order in orders.queue("all").orders],
+            "codes": [order.code for order in queue("all").orders],
             "found": [order.code for order in orders.find_any("0241234567", 10)],
             "counts": orders.tab_counts(),
             "wallet": ledger.wallet(),

@@ -29,7 +29,9 @@ from core.catalog.margins import (
     PriceChange,
     keep_margins,
     leave_prices,
+    noticed_in,
     notices,
+    notices_by,
     price_changes,
 )
 from core.catalog.newest import MISTAKEN, Wording, is_refused, note_charge, refuse_offer
@@ -101,7 +103,9 @@ __all__ = [
     "last_sync",
     "leave_prices",
     "note_charge",
+    "noticed_in",
     "notices",
+    "notices_by",
     "pause_network",
     "pause_sales",
     "paused_networks",

@@ -7,19 +7,22 @@ order stays what it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 
 from core import audit
 from core.audit import Actor
-from core.base import clock
+from core.base import clock, round_trip
 from core.base.db import db, transaction
 from core.base.phones import NETWORKS
 from core.base.tenancy import current_store_id
 from core.catalog.bundles import Bundle, StoreBundle, hold, shelf_order, size_text
 from core.catalog.prices import MOST_PRICE_PESEWAS
+
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 
 @dataclass(frozen=True)
@@ -92,17 +95,44 @@ def price_changes() -> list[PriceChange]:
 
 def notices() -> Notices:
     """What the agent of the current store should know. One statement."""
-    rows = db.session.execute(
-        select(Bundle, StoreBundle)
-        .join(StoreBundle, StoreBundle.bundle_id == Bundle.id)
-        .where(
-            Bundle.active,
-            (StoreBundle.agent_price_pesewas != Bundle.agent_price_pesewas)
-            | Bundle.unlisted_since.is_not(None)
-            | (Bundle.agent_price_pesewas <= Bundle.cost_pesewas),
+    return _notices(db.session.execute(_noticed(select(Bundle, StoreBundle))))
+
+
+def noticed_in(store_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
+    """What of a store's shelf its agent should know: the rows of `notices_by`."""
+    own = [one.label(f"{_OWN}{one.key}") for one in StoreBundle.__table__.c]
+    both = _noticed(select(*Bundle.__table__.c, *own))
+    return both.where(StoreBundle.store_id == store_id)
+
+
+def notices_by(rows: Iterable[Any]) -> Notices:
+    """As `notices`, by the rows of `noticed_in`."""
+    own = [one.key for one in StoreBundle.__table__.c]
+    return _notices(
+        (
+            round_trip.made(Bundle, row),
+            round_trip.made(StoreBundle, row, own, _OWN),
         )
+        for row in rows
     )
-    pairs = sorted(rows, key=lambda row: shelf_order(row[0]))
+
+
+_OWN = "own_"
+
+
+def _noticed(query: S) -> S:
+    return query.join_from(
+        Bundle, StoreBundle, StoreBundle.bundle_id == Bundle.id
+    ).where(
+        Bundle.active,
+        (StoreBundle.agent_price_pesewas != Bundle.agent_price_pesewas)
+        | Bundle.unlisted_since.is_not(None)
+        | (Bundle.agent_price_pesewas <= Bundle.cost_pesewas),
+    )
+
+
+def _notices(found: Iterable[tuple[Bundle, StoreBundle]]) -> Notices:
+    pairs = sorted(found, key=lambda pair: shelf_order(pair[0]))
     missed = [
         (bundle, _change(bundle, own).name)
         for bundle, own in pairs

@@ -41,6 +41,7 @@ from core.ledger.reading import (
     StatementLine,
     Sums,
     Wallet,
+    accounts_of,
     books,
     held_total,
     in_flight_of,
@@ -51,6 +52,7 @@ from core.ledger.reading import (
     stores_total,
     sums,
     wallet,
+    wallet_by,
     wallet_of,
 )
 
@@ -70,6 +72,7 @@ __all__ = [
     "StatementLine",
     "Sums",
     "Wallet",
+    "accounts_of",
     "books",
     "capture",
     "commit",
@@ -97,6 +100,7 @@ __all__ = [
     "take_back",
     "too_much",
     "wallet",
+    "wallet_by",
     "wallet_of",
     "write_off",
 ]

@@ -3,11 +3,12 @@ zero."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, Select, func, select, text
 
 from core.base import config
 from core.base.db import db
@@ -92,11 +93,18 @@ def wallet() -> Wallet:
 
 def wallet_of(store_id: int) -> Wallet:
     """The wallet of a store this work may see."""
-    rows = db.session.execute(
-        select(Account.name, Account.balance_pesewas).where(
-            Account.store_id == store_id
-        )
+    return wallet_by(db.session.execute(accounts_of(store_id)))
+
+
+def accounts_of(store_id: int | ColumnElement[int]) -> Select[str, int]:
+    """The accounts of a store, which `wallet_by` reads."""
+    return select(Account.name, Account.balance_pesewas).where(
+        Account.store_id == store_id
     )
+
+
+def wallet_by(rows: Iterable[Any]) -> Wallet:
+    """A wallet by the rows of `accounts_of`."""
     balances = {row.name: row.balance_pesewas for row in rows}
     return Wallet(-balances.get("wallet", 0), -balances.get("held", 0))
 

@@ -9,7 +9,7 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
 (`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
 (`unanswered`), when an order should be there (`estimates`), the queue's tabs (`tabs`), what pages
-read (`reading`, `held_up`, `receipts`, `polling`) and find (`searching`). Callers say
+read (`reading`, `held_up`, `listing`, `receipts`, `polling`) and find (`searching`). Callers say
 `orders.place`.
 """
 
@@ -63,7 +63,7 @@ from core.orders.pressing import (
     process,
     undo,
 )
-from core.orders.reading import Words, agent_words, customer_words
+from core.orders.reading import Words, agent_look, agent_words, customer_words
 from core.orders.refusals import (
     BundleUnavailable,
     CostAbovePrice,
@@ -109,14 +109,13 @@ from core.orders.states import (
     TRANSITIONS,
     WAIT_TEXT,
     WORK,
+    Look,
     State,
 )
 from core.orders.tabs import (
     TABS,
     Page,
     newer_than,
-    newest_id,
-    queue,
     search,
     tab_counts,
     tab_of,
@@ -151,6 +150,7 @@ __all__ = [
     "CostAbovePrice",
     "Forgotten",
     "InsufficientWallet",
+    "Look",
     "LossNotAccepted",
     "Moment",
     "NetworkPaused",
@@ -179,6 +179,7 @@ __all__ = [
     "WrongState",
     "absence_counts_at",
     "advance",
+    "agent_look",
     "agent_words",
     "ask_first",
     "ask_owner",
@@ -221,7 +222,6 @@ __all__ = [
     "new_code",
     "new_order_ref",
     "newer_than",
-    "newest_id",
     "next_poll_s",
     "not_received",
     "note_absent",
@@ -237,7 +237,6 @@ __all__ = [
     "process_at",
     "process_many",
     "prune_drafts",
-    "queue",
     "raise_case",
     "read_code",
     "read_order_ref",

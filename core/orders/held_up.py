@@ -3,7 +3,7 @@ people read of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from core import catalog
 from core.availability import Now
 from core.base import clock
 from core.base.language import say
-from core.base.phones import NETWORKS
 from core.catalog import Bundle
 from core.orders import pressing, refusals, sourcing
 from core.orders.model import Order
@@ -88,24 +87,33 @@ def on_page(orders: Iterable[Order], now: Now) -> dict[str, Held]:
     It asks what the release asks. However many they are: a statement for their bundles, one for
     each paused network, and two for the wallet where a press was not carried out.
     """
-    new = [
-        order
-        for order in orders
-        if order.state == "pending" and order.release_at is None
-    ]
-    bundles = catalog.by_ids(order.bundle_id for order in new)
+    new = [order for order in orders if is_new(order)]
+    left = pressing.free_pesewas() if any(order.release_refused for order in new) else 0
+    return of_new(new, now, catalog.by_ids(order.bundle_id for order in new), left)
+
+
+def is_new(order: Order) -> bool:
+    """Whether it waits for a press, and goes not already."""
+    return order.state == "pending" and order.release_at is None
+
+
+def of_new(
+    new: Sequence[Order], now: Now, bundles: Mapping[int, Bundle], free_pesewas: int
+) -> dict[str, Held]:
+    """`on_page` of orders that are new, by their bundles and what is free in the wallet."""
     paused = {
         network: _refusal(refuse_paused, network, now)
         for network in {order.network for order in new}
     }
-    left = pressing.free_pesewas() if any(order.release_refused for order in new) else 0
     found = {}
     for order in new:
         refusal = paused[order.network] or _refusal(
             sourcing.refuse, order, bundles[order.bundle_id]
         )
+        if refusal is None and not order.release_refused:
+            continue
         word, sentence = (refusal.word, refusal.sentence) if refusal else ("", "")
-        held = Held(word, sentence, _not_sent(order, sentence, left))
+        held = Held(word, sentence, _not_sent(order, sentence, free_pesewas))
         if held != Held():
             found[order.code] = held
     return found
@@ -131,7 +139,7 @@ def _refusal(ask: Callable[..., None], *of: Any) -> OrderRefused | None:
 
 def _by_catalogue(order: Order, store: Store, bundle: Bundle | None) -> str:
     reason = _trouble(order, bundle)
-    name = f"{NETWORKS[order.network].name} {order.size_text}"
+    name = order.bundle_text
     if reason is None:
         return ""
     why = (

@@ -278,6 +278,11 @@ class Order(Model, StoreScoped):
         return size_text(self.mb)
 
     @property
+    def bundle_text(self) -> str:
+        """`MTN 5 GB`."""
+        return f"{phones.NETWORKS[self.network].name} {size_text(self.mb)}"
+
+    @property
     def network_mismatch(self) -> bool:
         """Whether the number's prefix hints at another network than the bundle's."""
         hint = phones.network_of(self.recipient_msisdn)

@@ -10,8 +10,9 @@ back in New with the sentence. A person's time: unscaled.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from core import availability, ledger
 from core.accounts.users import User
@@ -135,17 +136,24 @@ def goes_in_s(order: Order) -> int:
 
 def going_pesewas() -> int:
     """What the presses that have not gone yet will take from the wallet of the current store."""
-    waiting = db.session.scalar(
-        select(func.coalesce(func.sum(Order.agent_price_pesewas), 0)).where(
-            Order.state == "pending", Order.release_at.is_not(None)
-        )
-    )
-    return int(waiting or 0)
+    return int(db.session.scalar(going()) or 0)
+
+
+def going(*ours: ColumnElement[bool]) -> Select[Any]:
+    """What the presses of orders that meet `ours` will take, in pesewas."""
+    return select(
+        func.coalesce(func.sum(Order.agent_price_pesewas), 0).label("pesewas")
+    ).where(Order.state == "pending", Order.release_at.is_not(None), *ours)
 
 
 def free_pesewas() -> int:
     """What one more press may take from the wallet: what is in it, less what is about to go."""
-    return max(0, ledger.wallet().available_pesewas - going_pesewas())
+    return free_of(ledger.wallet(), going_pesewas())
+
+
+def free_of(wallet: ledger.Wallet, going_pesewas: int) -> int:
+    """As `free_pesewas`, of what was read."""
+    return max(0, wallet.available_pesewas - going_pesewas)
 
 
 def let_go(order_id: int) -> datetime | None:

@@ -14,7 +14,7 @@ from core.catalog import Bundle
 from core.orders import estimates, giving_back, held_up, not_received, telling
 from core.orders.held_up import Held
 from core.orders.model import Order
-from core.orders.states import AGENT_ICONS, AGENT_LABELS, LOOKS, WAIT_TEXT, Look, State
+from core.orders.states import AGENT_LOOKS, LOOKS, WAIT_TEXT, Look, State
 from core.stores import Store
 
 _UNKNOWN_AFTER_S = 120
@@ -37,6 +37,7 @@ _CUSTOMERS: dict[State, str] = {
         "Nothing was sent. If you have paid, send %(store)s a message with this code."
     ),
 }
+_GOES = Look("Goes in a moment", "moving")
 _CONFIRM = "Waiting for you: confirm the payment, then process."
 
 
@@ -142,13 +143,8 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
         ),
     }
     sentence = sentences[order.state]
-    label, icon = AGENT_LABELS[order.state], AGENT_ICONS[order.state]
-    if order.release_at is not None:
-        label = "Goes in a moment"
-        icon = "moving"
     if order.owes_back:
         sentence += " " + giving_back.agent_words(order)
-        label = giving_back.label(order)
     if late := _came_late(order):
         what = (
             "delivered it after all"
@@ -165,8 +161,18 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
             f"No clear answer since {_at(order.submitted_at)}{_next_check(order)}. It will not be"
             " bought twice."
         )
-        icon = "waiting"
-    return Words(label, sentence + _news_waits(order), icon)
+    look = agent_look(order)
+    return Words(look.label, sentence + _news_waits(order), look.icon)
+
+
+def agent_look(order: Order) -> Look:
+    """Label and icon of `agent_words`, for lists."""
+    look = AGENT_LOOKS[order.state] if order.release_at is None else _GOES
+    if order.owes_back:
+        look = Look(giving_back.label(order), look.icon)
+    if _is_unclear(order):
+        look = Look(look.label, "waiting")
+    return look
 
 
 def _pending(order: Order, held: Held) -> str:

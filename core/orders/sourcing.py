@@ -13,7 +13,6 @@ from core import catalog
 from core.audit import WORKER
 from core.base import money
 from core.base.db import db
-from core.base.phones import NETWORKS
 from core.base.preconditions import inside_use_case
 from core.catalog import Bundle, SupplierOffer
 from core.catalog.newest import Wording
@@ -40,7 +39,9 @@ def look(order: Order) -> str | None:
 def refuse(order: Order, bundle: Bundle) -> None:
     """Raise `OrderRefused` when a pending order cannot go in line, with what its agent may do."""
     reason = why_not(order, bundle)
-    name = f"{NETWORKS[order.network].name} {order.size_text}"
+    if reason is None:
+        return
+    name = order.bundle_text
     if reason == "unlisted":
         raise refusals.NotListed(
             f"{name} is not offered by the network’s supplier now, so it would not be delivered."

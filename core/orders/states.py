@@ -145,12 +145,15 @@ WAIT_TEXT: dict[str, str] = {
 }
 
 
+Icon = Literal["waiting", "moving", "done", "stopped", "returned"]
+
+
 @dataclass(frozen=True)
 class Look:
     """How a state looks to people: its label and the shape of its icon."""
 
     label: str
-    icon: Literal["waiting", "moving", "done", "stopped", "returned"]
+    icon: Icon
 
 
 LOOKS: dict[State, Look] = {
@@ -178,11 +181,13 @@ AGENT_LABELS: dict[State, str] = {
     "expired": "Expired",
 }
 
-AGENT_ICONS = {state: look.icon for state, look in LOOKS.items()} | {
-    "failed": "stopped"
+AGENT_ICONS: dict[State, Icon] = {
+    **{state: look.icon for state, look in LOOKS.items()},
+    "failed": "stopped",
 }
 """For agents, who see that an order has failed; its customer reads that it is being looked
 after."""
+AGENT_LOOKS = {state: Look(AGENT_LABELS[state], AGENT_ICONS[state]) for state in STATES}
 
 if __name__ == "__main__":
     for move in TRANSITIONS:

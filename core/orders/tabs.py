@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     and_,
     bindparam,
@@ -18,13 +19,14 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 
 from core.base import clock, config
 from core.base.db import db
 from core.orders.giving_back import awaits_giving_back
 from core.orders.model import Order
 from core.orders.searching import find_any
+
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 TABS = ("new", "paid", "processing", "late", "failed", "missing", "back", "done", "all")
 _OLDEST_FIRST = ("new", "paid", "late", "missing", "back")
@@ -34,10 +36,7 @@ _STATES_OF = {
     "failed": ("failed",),
 }
 _OVER = ("completed", "refunded", "cancelled", "expired")
-_SORTED_BY: dict[str, InstrumentedAttribute[object]] = {
-    "done": Order.final_at,
-    "failed": Order.failed_since,
-}
+_SORTED_BY = {"done": "final_at", "failed": "failed_since"}
 """The moment that the tab shows and sorts by, newest first; the others go by when they were
 placed."""
 
@@ -50,21 +49,6 @@ class Page:
     next_before: int | None
 
 
-def queue(
-    tab: str,
-    before: int | None = None,
-    limit: int | None = None,
-) -> Page:
-    """One page of a tab, by keyset: `before` is the `next_before` of the page before. An unknown
-    tab reads as `new`."""
-    query = select(Order).where(_tab(tab))
-    if tab in _SORTED_BY:
-        return _page_by(_SORTED_BY[tab], query, before, limit)
-    return _page(
-        query, before, limit, oldest_first=tab in _OLDEST_FIRST or tab not in TABS
-    )
-
-
 def search(
     typed: str,
     before: int | None = None,
@@ -73,7 +57,7 @@ def search(
     """One page of what a search finds in all tabs, newest first. An empty search finds
     everything."""
     size = limit or config.current().page_size
-    return _turned(find_any(typed, size + 1, before), size)
+    return turned(find_any(typed, size + 1, before), size)
 
 
 def tab_of(order: Order) -> str:
@@ -85,10 +69,9 @@ def tab_of(order: Order) -> str:
     return next(found, "done" if order.state in _OVER else "")
 
 
-def newest_id() -> int:
-    """The id of the newest order in what this work may see, 0 when there is none."""
-    query = select(Order.id).order_by(Order.id.desc()).limit(1)
-    return db.session.scalar(query) or 0
+def newest(*ours: ColumnElement[bool]) -> Select[int]:
+    """The newest order's id of those that meet `ours`; no row for none."""
+    return select(Order.id).where(*ours).order_by(Order.id.desc()).limit(1)
 
 
 def newer_than(order_id: int) -> int:
@@ -104,62 +87,71 @@ def newer_than(order_id: int) -> int:
 def tab_counts() -> dict[str, int]:
     """How many orders each tab of the queue holds; `done` and `all` count today's only, since
     history only grows."""
-    row = db.session.execute(
-        _counts(), {"midnight": clock.accra_midnight(), **_late_limits()}
-    ).one()
+    row = db.session.execute(_counts(), count_values()).one()
     return dict(row._mapping)
+
+
+def counts(*ours: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """One row with a column for each tab: how many it holds of the orders that meet `ours`; takes
+    `count_values`. Each count is a question of its own, with an index of its own: one of them all
+    is a scan of the store's history."""
+    today = Order.created_at >= _moment("midnight")
+    asked = []
+    for tab in TABS:
+        count = select(func.count()).select_from(Order).where(_tab(tab), *ours)
+        if tab in ("done", "all"):
+            count = count.where(today)
+        asked.append(count.scalar_subquery().label(tab))
+    return select(*asked)
+
+
+def count_values() -> dict[str, datetime]:
+    """What `counts` takes."""
+    return {"midnight": clock.accra_midnight(), **_late_limits()}
 
 
 @cache
 def _counts() -> Select[*tuple[Any, ...]]:
-    """Put together once: that takes longer than to ask it. Each count is a question of its own,
-    with an index of its own: one of them all is a scan of the store's history."""
-    today = Order.created_at >= _moment("midnight")
-    counts = []
-    for tab in TABS:
-        count = select(func.count()).select_from(Order).where(_tab(tab))
-        if tab in ("done", "all"):
-            count = count.where(today)
-        counts.append(count.scalar_subquery().label(tab))
-    return select(*counts)
+    """Put together once: that takes longer than to ask it."""
+    return counts()
 
 
-def _page(
-    query: Select[Order],
-    before: int | None,
-    limit: int | None,
-    *,
-    oldest_first: bool = False,
-) -> Page:
-    if oldest_first:
-        if before is not None:
-            query = query.where(Order.id > before)
-        return _cut(query.order_by(Order.id), limit)
-    if before is not None:
-        query = query.where(Order.id < before)
-    return _cut(query.order_by(Order.id.desc()), limit)
+def on_tab(query: S, tab: str, *ours: ColumnElement[bool], is_later: bool) -> S:
+    """The orders of `query` that meet `ours` and stand on one page of a tab, and one more, by which
+    it is known that another page follows; takes `page_values`. `is_later`: not the first page. An
+    unknown tab reads as `new`."""
+    query = query.where(_tab(tab), *ours).limit(bindparam("most", type_=Integer))
+    query = query.order_by(*in_order(tab, Order))
+    if not is_later:
+        return query
+    before = bindparam("before", type_=Order.id.type)
+    if moment := _SORTED_BY.get(tab):
+        at = getattr(Order, moment)
+        last = select(at).where(Order.id == before, *ours).scalar_subquery()
+        return query.where(tuple_(at, Order.id) < tuple_(last, before))
+    if _is_oldest_first(tab):
+        return query.where(Order.id > before)
+    return query.where(Order.id < before)
 
 
-def _page_by(
-    moment: InstrumentedAttribute[object],
-    query: Select[Order],
-    before: int | None,
-    limit: int | None,
-) -> Page:
-    if before is not None:
-        last = select(moment).where(Order.id == before).scalar_subquery()
-        query = query.where(tuple_(moment, Order.id) < tuple_(last, before))
-    return _cut(query.order_by(moment.desc(), Order.id.desc()), limit)
+def in_order(tab: str, of: Any) -> list[ColumnElement[Any]]:
+    """How a tab sorts its orders, whose columns `of` has."""
+    if moment := _SORTED_BY.get(tab):
+        return [getattr(of, moment).desc(), of.id.desc()]
+    return [of.id if _is_oldest_first(tab) else of.id.desc()]
 
 
-def _cut(query: Select[Order], limit: int | None) -> Page:
-    size = limit or config.current().page_size
-    rows = list(db.session.scalars(query.limit(size + 1), _late_limits()))
-    return _turned(rows, size)
+def _is_oldest_first(tab: str) -> bool:
+    return tab in _OLDEST_FIRST or tab not in TABS
 
 
-def _turned(rows: list[Order], size: int) -> Page:
-    """A page of what was read with one more, by which it is known that another follows."""
+def page_values(before: int | None, size: int) -> dict[str, Any]:
+    """What `on_tab` takes: by keyset, `before` is the `next_before` of the page before."""
+    return {"before": before, "most": size + 1, **_late_limits()}
+
+
+def turned(rows: list[Order], size: int) -> Page:
+    """A page of what was read with one more."""
     if len(rows) <= size:
         return Page(rows, None)
     last = rows[size - 1]

@@ -15,6 +15,7 @@ from visitors import Visitor
 from core import orders
 from core.audit import Actor
 from core.orders import giving_back
+from tests.support.queues import queue
 
 pytestmark = pytest.mark.slow(seconds=0.2)
 
@@ -241,7 +242,7 @@ def test_the_rows_owing_by_the_database_and_by_the_program_are_the_same(
     made.append(left())
 
     def both() -> tuple[set[str], set[str]]:
-        asked = {order.code for order in orders.queue("back").orders}
+        asked = {order.code for order in queue("back").orders}
         return asked, {order.code for order in orders.by_codes(made) if order.owes_back}
 
     asked, said = in_store("ama", both)

@@ -19,6 +19,7 @@ from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db
 from core.orders import Order
+from tests.support.queues import queue
 
 AMA = Actor("agent", "Ama")
 Place = Callable[..., Order]
@@ -44,13 +45,13 @@ def test_pages_of_a_tab_follow_each_other_without_gap_or_repeat(
 ) -> None:
     placed = [place().id for _ in range(5)]
     wanted = placed if oldest_first else placed[::-1]
-    first = orders.queue(tab, limit=2)
-    second = orders.queue(tab, before=first.next_before, limit=2)
-    third = orders.queue(tab, before=second.next_before, limit=2)
+    first = queue(tab, limit=2)
+    second = queue(tab, before=first.next_before, limit=2)
+    third = queue(tab, before=second.next_before, limit=2)
     assert ids(first) + ids(second) + ids(third) == wanted
     assert third.next_before is None
     assert (
-        orders.queue(tab, limit=5).next_before is None
+        queue(tab, limit=5).next_before is None
     )  # a full last page does not promise another
 
 
@@ -62,8 +63,7 @@ def test_each_tab_holds_its_states_and_the_counts_agree(ama: int, place: Place) 
             final_at=clock.now() if state in orders.FINAL else None,
         )
     held = {
-        tab: sorted(order.state for order in orders.queue(tab).orders)
-        for tab in orders.TABS
+        tab: sorted(order.state for order in queue(tab).orders) for tab in orders.TABS
     }
     assert held == {
         "new": ["pending"],
@@ -110,9 +110,9 @@ def test_an_order_is_late_after_its_time_and_not_before(
     change(
         order, state=state, **{column: clock.now() - timedelta(seconds=seconds - 30)}
     )
-    assert ids(orders.queue("late")) == []
+    assert ids(queue("late")) == []
     change(order, **{column: clock.now() - timedelta(seconds=seconds + 1)})
-    assert ids(orders.queue("late")) == [order.id]
+    assert ids(queue("late")) == [order.id]
     assert orders.tab_counts()["late"] == 1
 
 

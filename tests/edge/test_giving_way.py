@@ -31,6 +31,7 @@ from core.base.db import db, transaction
 from core.orders import Order
 from core.orders.selecting import IN_THE_WAY
 from edge.errors import BUSY, WORDS
+from tests.support.queues import queue
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.5)
@@ -225,7 +226,7 @@ def test_a_lock_nobody_lets_go_is_a_page_that_can_send_it_again(
     assert answer.headers["Retry-After"]
     assert said == ["55P03"], "whoever waited the whole time does not wait again"
     assert fields(answer.text) == form, "what was typed is lost"
-    assert in_store("ama", lambda: orders.queue("new").orders) == []
+    assert in_store("ama", lambda: queue("new").orders) == []
     assert shop.post("/orders", fields(answer.text)).status_code == 303
 
 

@@ -15,6 +15,7 @@ from core import orders
 from core.audit import SYSTEM
 from core.base import config, phones, tenancy
 from storefront import device
+from tests.support.queues import queue
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.2)
@@ -77,7 +78,7 @@ def test_a_second_press_of_a_placed_order_is_no_further_order(
 def test_cancelling_makes_room(
     full: Shop, bundle: Callable[..., int], in_store: Callable[..., Any]
 ) -> None:
-    code = in_store("ama", lambda: orders.queue("new").orders[0].code)
+    code = in_store("ama", lambda: queue("new").orders[0].code)
     token = fields(full.get(f"/orders/{code}").text)["csrf_token"]
     assert full.post(f"/orders/{code}/cancel", {"csrf_token": token}).status_code == 303
     assert full.order(bundle(), "0207654321")
@@ -158,7 +159,7 @@ def test_forty_presses_at_once_of_one_device_are_five_orders(
     for thread in threads:
         thread.join()
     assert (
-        len(in_store("ama", lambda: orders.queue("new").orders))
+        len(in_store("ama", lambda: queue("new").orders))
         == config.current().orders_open_per_device
     )
     assert answers.count("orders") == config.current().orders_open_per_device
