@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     and_,
+    bindparam,
     case,
     func,
     literal_column,
@@ -107,18 +109,17 @@ def today() -> Day:
 
 
 def stuck() -> ColumnElement[bool]:
-    """Orders that do not move as they should: late, without a clear answer, or failed and
-    watched."""
-    settings = config.current()
-    now = clock.now()
+    """Orders that do not move as they should: late, without a clear answer, or failed and watched.
+    Takes `stuck_values`."""
     late = or_(
         and_(
             Order.state.in_(("queued", "submitting")),
-            Order.queued_at < now - clock.delta(settings.late_queued_s),
+            Order.queued_at < bindparam("queued_limit", type_=Order.queued_at.type),
         ),
         and_(
             Order.state == "processing",
-            Order.processing_at < now - clock.delta(settings.late_processing_s),
+            Order.processing_at
+            < bindparam("processing_limit", type_=Order.processing_at.type),
         ),
         and_(Order.state == "submitting", Order.unknown_since.is_not(None)),
         Order.state == "failed",
@@ -126,10 +127,22 @@ def stuck() -> ColumnElement[bool]:
     return and_(_IS_OPEN, late)
 
 
+def stuck_values() -> dict[str, datetime]:
+    settings = config.current()
+    now = clock.now()
+    return {
+        "queued_limit": now - clock.delta(settings.late_queued_s),
+        "processing_limit": now - clock.delta(settings.late_processing_s),
+    }
+
+
+def many_stuck() -> Select[int]:
+    """How many are `stuck`."""
+    return select(func.count().label("orders")).select_from(Order).where(stuck())
+
+
 def stuck_count() -> int:
-    return int(
-        db.session.scalar(select(func.count()).select_from(Order).where(stuck())) or 0
-    )
+    return db.session.scalar(many_stuck(), stuck_values()) or 0
 
 
 def burn(float_pesewas: int) -> Burn:
@@ -177,13 +190,17 @@ def burn(float_pesewas: int) -> Burn:
     return Burn(clock.now() + timedelta(hours=hours))
 
 
-def open_case_count() -> int:
-    return int(
-        db.session.scalar(
-            select(func.count()).select_from(Case).where(Case.closed_at.is_(None))
-        )
-        or 0
+def many_open_cases() -> Select[int]:
+    """How many cases are open."""
+    return (
+        select(func.count().label("cases"))
+        .select_from(Case)
+        .where(Case.closed_at.is_(None))
     )
+
+
+def open_case_count() -> int:
+    return db.session.scalar(many_open_cases()) or 0
 
 
 def codes_of(order_ids: Iterable[int | None]) -> dict[int, str]:
@@ -195,11 +212,7 @@ def codes_of(order_ids: Iterable[int | None]) -> dict[int, str]:
     return {row.id: row.code for row in rows}
 
 
-def state_counts() -> dict[str, int]:
+def by_state() -> Select[str, int]:
     """How many orders are in each state now, of those not final."""
-    rows = db.session.execute(
-        select(Order.state, func.count().label("orders"))
-        .where(_IS_OPEN)
-        .group_by(Order.state)
-    )
-    return {row.state: row.orders for row in rows}
+    many = func.count().label("orders")
+    return select(Order.state, many).where(_IS_OPEN).group_by(Order.state)

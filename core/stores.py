@@ -187,12 +187,17 @@ def by_ids(ids: Collection[int | None]) -> dict[int, Store]:
 
 def page(limit: int, after: Store | None = None) -> list[Store]:
     """So many stores by name, those that follow `after`."""
-    query = select(Store).order_by(_NAME, Store.id).limit(limit)
+    query = by_name(limit)
     if after is not None:
         # named by the database, whose small letters are the index's
         last = select(_NAME).where(Store.id == after.id).scalar_subquery()
         query = query.where(tuple_(_NAME, Store.id) > tuple_(last, after.id))
     return list(db.session.scalars(query))
+
+
+def by_name(limit: int) -> Select[Store]:
+    """The first so many stores by name."""
+    return select(Store).order_by(_NAME, Store.id).limit(limit)
 
 
 def beginning(typed: str, limit: int) -> list[Store]:

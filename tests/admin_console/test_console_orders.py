@@ -9,11 +9,13 @@ from collections.abc import Callable
 import pytest
 import tables_owner
 from console_scenes import Scene
+from flask import Flask
 from visitors import Visitor
 
 from core import ledger, orders, outbox
 from core.base import clock
 from core.orders import News
+from tests.support.asked import asked
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.1)
@@ -336,3 +338,26 @@ def test_what_can_be_searched_is_said_when_nothing_is_found(
     page = owner.get("/orders?q=zebra").text
     assert "the last three digits of a number or more" in page
     assert "newest 1,000 orders" in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"state": "pending"},
+        {"state": "stuck", "day": "today"},
+        {"day": "ended", "before": "9"},
+    ],
+    ids=str,
+)
+def test_the_list_is_read_in_one_round_trip_however_long_it_is(
+    app: Flask, owner: Visitor, scene: Scene, query: dict[str, str]
+) -> None:
+    for n in range(12):
+        scene.order("pending", slug=("ama", "kofi")[n % 2], number=f"+2332411111{n:02}")
+    owner.get("/orders")
+    with asked(app) as found:
+        page = owner.get("/orders", query_string=query).text
+    assert len(codes(page)) == (0 if "day" in query else 12)
+    assert len(found.statements) == 1, "who asks"
+    assert [len(trip) for trip in found.trips] == [5]
