@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,11 +22,14 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     true,
 )
 
-from core import catalog
-from core.base import clock, config
+from core import availability, catalog, ledger
+from core.availability import Now
+from core.base import clock, config, round_trip
+from core.base.asks import Ask
 from core.base.db import db
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
@@ -81,13 +86,62 @@ class Burn:
         return (self.empty_at - clock.now()).days
 
 
-def today() -> Day:
-    day = (clock.accra_midnight(), clock.now() + AHEAD)
+@dataclass(frozen=True)
+class Figures:
+    """One look at the figures of the first page. `spent_pesewas`: see `burn_by`."""
+
+    day: Day
+    stuck: int
+    spent_pesewas: int
+    open_cases: int
+    platform: dict[str, int]
+    held_pesewas: int
+    now: Now
+
+
+def at_once() -> Figures:
+    """All of them, in one round trip."""
+    now = clock.now()
+    values = {
+        **stuck_values(),
+        "midnight": clock.accra_midnight(),
+        "since": now - timedelta(hours=BURN_H),
+        "until": now + AHEAD,
+    }
+    rows = round_trip.read_everything([ask.given(**values) for ask in _asks()])
+    (day,), (stuck_ones,), (spent,), (cases,), accounts, (held,), (buying,) = rows
+    return Figures(
+        Day(*(int(value) for value in day)),
+        stuck_ones.orders,
+        int(spent.pesewas),
+        cases.cases,
+        ledger.balances_by(accounts),
+        int(held.pesewas),
+        availability.of_row(buying),
+    )
+
+
+@cache
+def _asks() -> list[Ask]:
+    asked = (
+        _of_day(),
+        many_stuck(),
+        _spent(),
+        many_open_cases(),
+        ledger.platform_accounts(),
+        text(ledger.HELD),
+        text(availability.ASK),
+    )
+    return list(map(round_trip.ask, asked))
+
+
+def _of_day() -> Select[*tuple[Any, ...]]:
+    """Placed and ended since `:midnight`."""
     lost = ("cancelled", "expired", "refunded")
     kept = func.sum(Order.price_pesewas).filter(Order.state.not_in(lost))
     placed = (
         select(func.count().label("orders"), func.coalesce(kept, 0).label("pesewas"))
-        .where(Order.created_at.between(*day))
+        .where(Order.created_at.between(_moment("midnight"), _moment("until")))
         .subquery()
         .c
     )
@@ -96,16 +150,17 @@ def today() -> Day:
             func.count().filter(Order.state == "completed").label("well"),
             func.count().filter(Order.state == "refunded").label("back"),
         )
-        .where(Order.final_at.between(*day))
+        .where(Order.final_at.between(_moment("midnight"), _moment("until")))
         .subquery()
         .c
     )
-    row = db.session.execute(
-        select(placed.orders, placed.pesewas, ended.well, ended.back).join_from(
-            placed.orders.table, ended.well.table, true()
-        )
-    ).one()
-    return Day(*(int(value) for value in row))
+    return select(placed.orders, placed.pesewas, ended.well, ended.back).join_from(
+        placed.orders.table, ended.well.table, true()
+    )
+
+
+def _moment(name: str) -> ColumnElement[datetime]:
+    return bindparam(name, type_=Order.created_at.type)
 
 
 def stuck() -> ColumnElement[bool]:
@@ -114,12 +169,11 @@ def stuck() -> ColumnElement[bool]:
     late = or_(
         and_(
             Order.state.in_(("queued", "submitting")),
-            Order.queued_at < bindparam("queued_limit", type_=Order.queued_at.type),
+            Order.queued_at < _moment("queued_limit"),
         ),
         and_(
             Order.state == "processing",
-            Order.processing_at
-            < bindparam("processing_limit", type_=Order.processing_at.type),
+            Order.processing_at < _moment("processing_limit"),
         ),
         and_(Order.state == "submitting", Order.unknown_since.is_not(None)),
         Order.state == "failed",
@@ -141,14 +195,25 @@ def many_stuck() -> Select[int]:
     return select(func.count().label("orders")).select_from(Order).where(stuck())
 
 
-def stuck_count() -> int:
-    return db.session.scalar(many_stuck(), stuck_values()) or 0
-
-
 def burn(float_pesewas: int) -> Burn:
-    """From the purchases of the last `BURN_H` hours, less what came back. A charge that is no price
+    """How fast the float goes down, that is so large now."""
+    now = clock.now()
+    values = {"since": now - timedelta(hours=BURN_H), "until": now + AHEAD}
+    return burn_by(int(db.session.scalar(_spent(), values) or 0), float_pesewas)
+
+
+def burn_by(spent_pesewas: int, float_pesewas: int) -> Burn:
+    """As `burn`, by what was spent in the last `BURN_H` hours."""
+    per_hour = max(spent_pesewas, 0) // BURN_H
+    if per_hour == 0 or float_pesewas <= 0:
+        return Burn(None)
+    hours = min(float_pesewas / per_hour, 24 * 365)
+    return Burn(clock.now() + timedelta(hours=hours))
+
+
+def _spent() -> Select[Any]:
+    """The purchases between `:since` and `:until`, less what came back. A charge that is no price
     counts as its cost."""
-    since = clock.now() - timedelta(hours=BURN_H)
     float_id = (
         select(Account.id)
         .where(Account.name == "supplier_float", Account.store_id.is_(None))
@@ -173,21 +238,16 @@ def burn(float_pesewas: int) -> Burn:
         (func.abs(amount) >= catalog.MISTAKEN * cost, func.sign(amount) * cost),
         else_=amount,
     )
-    spent = db.session.scalar(
-        select(func.coalesce(-func.sum(real), 0))
+    return (
+        select(func.coalesce(-func.sum(real), 0).label("pesewas"))
         .select_from(Posting)
         .join(entry, true())
         .join(order, true())
         .where(
             Posting.kind.in_(("commit", "supplier_refund")),
-            Posting.at.between(since, clock.now() + AHEAD),
+            Posting.at.between(_moment("since"), _moment("until")),
         )
     )
-    per_hour = max(int(spent or 0), 0) // BURN_H
-    if per_hour == 0 or float_pesewas <= 0:
-        return Burn(None)
-    hours = min(float_pesewas / per_hour, 24 * 365)
-    return Burn(clock.now() + timedelta(hours=hours))
 
 
 def many_open_cases() -> Select[int]:

@@ -11,7 +11,7 @@ from flask import render_template, request
 
 from admin_console import bp, figures, floatplot, own_problems, supplier_problems
 from admin_console.problem import Problem, at
-from core import availability, cases, ledger, reconcile
+from core import cases, reconcile
 from core.availability import Now
 from core.base import config
 from core.supplier import supply
@@ -26,44 +26,48 @@ def overview() -> str:
         hours = int(text)
     else:
         hours = SPANS_H[0]
-    platform = ledger.platform_balances()
-    held = ledger.held_total()
-    counted_pesewas = reconcile.countable_pesewas(supply.state())
+    seen = figures.at_once()
+    platform = seen.platform
+    link = supply.state()
+    counted_pesewas = reconcile.countable_pesewas(link)
     open_cases = cases.open_cases(config.current().page_size)
     plot, rows = floatplot.draw(hours, platform)
-    now = availability.now()
-    found = problems(now)
+    found = problems(seen.now, link, counted_pesewas)
     return render_template(
         "console/overview.html",
-        day=figures.today(),
-        stuck=figures.stuck_count(),
+        day=seen.day,
+        stuck=seen.stuck,
         platform=platform,
-        held_pesewas=held,
-        at_risk_pesewas=platform["in_flight"] + held,
+        held_pesewas=seen.held_pesewas,
+        at_risk_pesewas=platform["in_flight"] + seen.held_pesewas,
         counted_pesewas=counted_pesewas,
-        burn=figures.burn(counted_pesewas),
+        burn=figures.burn_by(seen.spent_pesewas, counted_pesewas),
         problems=found,
         alarms={
             problem.figure: problem for problem in reversed(found) if problem.figure
         },
-        still=stands_still(now),
-        nothing_sold=now.link is not None,
+        still=stands_still(seen.now),
+        nothing_sold=seen.now.link is not None,
         chart=plot,
         chart_rows=rows,
         hours=hours,
         cases=open_cases,
         codes=figures.codes_of(case.order_id for case in open_cases),
+        open_case_count=lambda: seen.open_cases,
     )
 
 
-def problems(now: Now) -> list[Problem]:
-    """What the owner should know before anything else, worst first. `now` is what can be bought."""
+def problems(
+    now: Now, link: supply.SupplierState, counted_pesewas: int
+) -> list[Problem]:
+    """What the owner should know before anything else, worst first. `now` is what can be bought,
+    `counted_pesewas` what purchases may count on by our books."""
     return [
         *own_problems.of_books(),
-        *supplier_problems.of_link(),
+        *supplier_problems.of_link(link),
         *supplier_problems.of_buying(now),
-        *supplier_problems.of_float(now),
-        *own_problems.of_sales(),
+        *supplier_problems.of_float(now, link, counted_pesewas),
+        *own_problems.of_sales(now),
         *own_problems.of_queue(),
     ]
 

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from admin_console.problem import Problem, at
 from core import catalog, outbox, proof
+from core.availability import Now
 from core.base import clock, phones
-from core.catalog import SyncReport
+from core.catalog import Pause, SyncReport
 
 QUEUE_BEHIND_S = 60
 """Work due longer than this means that nobody takes it."""
@@ -49,11 +50,12 @@ def _unproven(last: proof.Proof | None) -> Problem:
     return Problem("waiting", sentence, "/books", "Open the books")
 
 
-def of_sales() -> list[Problem]:
+def of_sales(now: Now) -> list[Problem]:
     """What leaves shelves empty, or waits for the owner before it can be sold."""
     sync = catalog.last_sync()
-    found = (_of_sync(sync), _approvals(), _no_bundles(sync), _all_paused())
-    return [*(problem for problem in found if problem is not None), *_networks_paused()]
+    found = (_of_sync(sync), _approvals(), _no_bundles(sync), _all_paused(now.sales))
+    said = [problem for problem in found if problem is not None]
+    return [*said, *_networks_paused(now.networks)]
 
 
 def _of_sync(sync: SyncReport | None) -> Problem | None:
@@ -109,8 +111,7 @@ def _no_bundles(sync: SyncReport | None) -> Problem | None:
     )
 
 
-def _all_paused() -> Problem | None:
-    pause = catalog.sales_paused()
+def _all_paused(pause: Pause | None) -> Problem | None:
     if not pause:
         return None
     return Problem(
@@ -123,7 +124,7 @@ def _all_paused() -> Problem | None:
     )
 
 
-def _networks_paused() -> list[Problem]:
+def _networks_paused(paused: dict[str, Pause]) -> list[Problem]:
     return [
         Problem(
             "waiting",
@@ -132,7 +133,7 @@ def _networks_paused() -> list[Problem]:
             "/catalogue",
             "Resume",
         )
-        for network, pause in catalog.paused_networks().items()
+        for network, pause in paused.items()
     ]
 
 

@@ -13,9 +13,8 @@ from core.orders.waiting import FloatWait
 from core.supplier import supply
 
 
-def of_link() -> list[Problem]:
+def of_link(link: supply.SupplierState) -> list[Problem]:
     """What is wrong with the link to the supplier, and with its balance."""
-    link = supply.state()
     found = (
         _credentials_refused(link),
         _unreachable(link),
@@ -197,12 +196,14 @@ def _names(now: Now, bundles: list[catalog.Bundle]) -> str:
     return "; ".join(names)
 
 
-def of_float(now: Now) -> list[Problem]:
+def of_float(
+    now: Now, link: supply.SupplierState, counted_pesewas: int
+) -> list[Problem]:
     """Orders that wait for float: whether money is there for them now, or must be paid in."""
     waiting = orders.waiting_for_float()
     if waiting is None:
         return []
-    spendable = reconcile.spendable_pesewas()
+    spendable = reconcile.spendable_pesewas(link, counted_pesewas)
     if waiting.least_cost_pesewas > spendable:
         return [_float_too_low(waiting, spendable)]
     if now.link is None:

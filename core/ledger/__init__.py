@@ -36,16 +36,19 @@ from core.ledger.posting import (
     write_off,
 )
 from core.ledger.reading import (
+    HELD,
     KIND_TEXT,
     Books,
     StatementLine,
     Sums,
     Wallet,
     accounts_of,
+    balances_by,
     books,
     held_total,
     in_flight_of,
     legs_of,
+    platform_accounts,
     platform_balances,
     postings_of,
     statement,
@@ -58,6 +61,7 @@ from core.ledger.reading import (
 
 __all__ = [
     "CREDIT_ACCOUNTS",
+    "HELD",
     "KIND_TEXT",
     "MOST_FUNDING_PESEWAS",
     "MOST_ROUNDING_PESEWAS",
@@ -73,6 +77,7 @@ __all__ = [
     "Sums",
     "Wallet",
     "accounts_of",
+    "balances_by",
     "books",
     "capture",
     "commit",
@@ -88,6 +93,7 @@ __all__ = [
     "legs_of",
     "next_commit",
     "open_store_accounts",
+    "platform_accounts",
     "platform_balances",
     "post",
     "postings_of",

@@ -159,9 +159,18 @@ def statement(
 @needs_across_stores
 def platform_balances() -> dict[str, int]:
     """The platform's accounts, signs turned for credit accounts."""
-    rows = db.session.execute(
-        select(Account.name, Account.balance_pesewas).where(Account.store_id.is_(None))
+    return balances_by(db.session.execute(platform_accounts()))
+
+
+def platform_accounts() -> Select[str, int]:
+    """The platform's accounts, which `balances_by` reads."""
+    return select(Account.name, Account.balance_pesewas).where(
+        Account.store_id.is_(None)
     )
+
+
+def balances_by(rows: Iterable[Any]) -> dict[str, int]:
+    """As `platform_balances`, by the rows of `platform_accounts`."""
     return {
         name: -balance if name in CREDIT_ACCOUNTS else balance for name, balance in rows
     }
@@ -244,14 +253,15 @@ def books() -> Books:
 def held_total() -> int:
     """All money held for orders under way, in pesewas: of the stores that have one, since the
     proof of the books says that no other store holds any."""
-    found = db.session.scalar(
-        text(
-            "SELECT coalesce(-sum(balance_pesewas), 0) FROM accounts WHERE name = 'held'"
-            " AND store_id IN (SELECT store_id FROM orders WHERE state IN"
-            " ('queued', 'submitting', 'processing', 'failed'))"
-        )
-    )
-    return int(found or 0)
+    return int(db.session.scalar(text(HELD)) or 0)
+
+
+HELD = (
+    "SELECT coalesce(-sum(balance_pesewas), 0) AS pesewas FROM accounts WHERE name = 'held'"
+    " AND store_id IN (SELECT store_id FROM orders WHERE state IN"
+    " ('queued', 'submitting', 'processing', 'failed'))"
+)
+"""The statement of `held_total`."""
 
 
 @needs_across_stores

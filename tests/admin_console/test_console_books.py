@@ -14,14 +14,24 @@ from console_scenes import Scene
 from visitors import Visitor
 
 from admin_console import overview, proof_strip
+from admin_console.problem import Problem
 from core import availability, leases, ledger, proof, reconcile
 from core.base import clock, config
 from core.orders import News
 from core.proof import Proof
+from core.supplier import supply
 from fulfilment import jobs
 
 NBSP = "\N{NO-BREAK SPACE}"
 END = datetime(2026, 11, 23, 16, tzinfo=UTC)
+
+
+def problems() -> list[Problem]:
+    """What the first page says is wrong."""
+    link = supply.state()
+    return overview.problems(
+        availability.now(), link, reconcile.countable_pesewas(link)
+    )
 
 
 @pytest.fixture
@@ -90,7 +100,7 @@ def test_books_that_do_not_hold_are_said_first_and_loudly(
     page = owner.get("/books").text
     assert "The books do not hold" in page and 'role="alert"' in page
     assert "Balances that are not the sum of their entries: bank." in page
-    first = scene.ask(lambda: overview.problems(availability.now()))[0]
+    first = scene.ask(problems)[0]
     assert (first.kind, first.href) == ("stopped", "/books")
     assert "Balances that are not the sum of their entries: bank." in first.sentence
     assert "The proof of the books failed" in owner.get("/cases").text
@@ -125,9 +135,9 @@ def test_an_overdue_proof_is_said(
     assert "should be every hour" not in owner.get("/").text
     assert "overdue" not in owner.get("/books").text
     jump(2 * config.current().proof_every_s - 60)
-    assert scene.ask(lambda: overview.problems(availability.now())) == []
+    assert scene.ask(problems) == []
     jump(61)
-    (problem,) = scene.ask(lambda: overview.problems(availability.now()))
+    (problem,) = scene.ask(problems)
     assert (problem.kind, problem.href) == ("waiting", "/books")
     assert "should be every hour. Is the worker running?" in problem.sentence
     assert f"the last is 2{NBSP}h old" in scene_page(scene)
@@ -150,7 +160,7 @@ def test_books_never_proven_become_overdue_too(
     scene: Scene, jump: Callable[[float], None]
 ) -> None:
     jump(2 * config.current().proof_every_s + 1)
-    (problem,) = scene.ask(lambda: overview.problems(availability.now()))
+    (problem,) = scene.ask(problems)
     assert "have never been proven" in problem.sentence
     assert "never been proven" in scene_page(scene)
 
