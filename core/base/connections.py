@@ -50,6 +50,36 @@ def not_pinged() -> Iterator[None]:
         _no_ping.reset(before)
 
 
+class _Columns(Sequence[tuple[str, int]]):
+    """Name and type of each column of an answer, looked up when somebody asks.
+
+    SQLAlchemy asks once for each statement, and of every answer only whether it has columns.
+    """
+
+    def __init__(self, answer: PGresult) -> None:
+        self._answer = answer
+
+    def __len__(self) -> int:
+        return self._answer.nfields
+
+    def __getitem__(self, place: Any) -> Any:
+        answer = self._answer
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        place = range(len(self))[place]
+        return (answer.fname(place) or b"").decode(), answer.ftype(place)
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    @property
+    def description(self) -> Any:
+        answer = self.pgresult
+        has_columns = answer is not None and (
+            answer.nfields or answer.status == ExecStatus.TUPLES_OK
+        )
+        return _Columns(answer) if answer is not None and has_columns else None
+
+
 class TimedConnection(psycopg.Connection[Any]):
     """A connection that waits for an answer only so long.
 
@@ -65,23 +95,31 @@ class TimedConnection(psycopg.Connection[Any]):
 
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
+        self.cursor_factory = _Cursor
         self.plans: dict[str, Plan] = {}
         """Statements of `ask_all` that this connection has planned."""
         self.next_plan = 0
         """No name is used twice: a plan may be kept although what came after it failed."""
 
-    def begin(self, statement: str, values: Mapping[str, Any]) -> None:
-        """Begin a transaction with `statement`. Its values are bound, never written into it: what
-        a statement says can be read by others of the same role, and in the server's log."""
+    def begin(self, statement: str, values: Mapping[str, str]) -> None:
+        """Begin a transaction with `statement`, in one exchange. Its values are bound, never
+        written into it: what a statement says can be read by others of the same role, and in the
+        server's log."""
         answer_s = self.answer_s
         self.answer_s = self.sign_s or answer_s
         try:
-            if self._is_plain():
-                self.ask_all([_BEGIN, Ask(statement, values)])
-            else:
-                self.execute(statement, values)  # psycopg begins it as it was told to
+            self._begin(statement, values)
+        except psycopg.errors.InvalidSqlStatementName:  # something has freed all plans
+            self.rollback()
+            self._begin(statement, values)
         finally:
             self.answer_s = answer_s
+
+    def _begin(self, statement: str, values: Mapping[str, Any]) -> None:
+        if self._is_plain():
+            self.ask_all([_BEGIN, Ask(statement, values)])
+        else:
+            self.execute(statement, values)  # psycopg begins it as it was told to
 
     def _is_plain(self) -> bool:
         """Whether its next transaction is one like all others."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from sqlalchemy import text
+from sqlalchemy import column, text
 
 
 class UnknownDatabase(RuntimeError):
@@ -42,11 +42,11 @@ REMEMBER = f"""
   ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """  # noqa: S608 - both texts stand above
 
-_COMPARE = f"""
+_COMPARE = text(f"""
   SELECT here.cluster = s.value ->> 'cluster', here.database = s.value ->> 'database',
          here.timeline = s.value ->> 'timeline', s.xmin::text = s.value ->> 'written_by'
   FROM ({_HERE}) AS here LEFT JOIN settings s ON s.key = 'database.lineage'
-"""  # noqa: S608
+""").columns(*map(column, ("server", "database", "timeline", "written_by")))  # noqa: S608
 
 _WORDS = (
     "another server",
@@ -58,7 +58,7 @@ _WORDS = (
 
 def differences(executor: Executor) -> tuple[str, ...]:
     """In what this database is not the one we wrote to last; empty when it is that one."""
-    same = executor.execute(text(_COMPARE)).one()
+    same = executor.execute(_COMPARE).one()
     if same[0] is None:
         return ("it never said which database it is",)
     return tuple(word for word, equal in zip(_WORDS, same, strict=True) if not equal)

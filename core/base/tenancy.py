@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from sqlalchemy import BigInteger, ForeignKey, bindparam, event
@@ -28,7 +29,7 @@ from sqlalchemy.orm import (
     mapped_column,
     with_loader_criteria,
 )
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy.orm.interfaces import CriteriaOption
 
 from core.base import db as database
 from core.base import signed
@@ -230,26 +231,41 @@ def scope_statement(state: ORMExecuteState) -> None:
     if _scope.get().everything or state.is_column_load or not state.is_orm_statement:
         return
     if state.is_select or state.is_update or state.is_delete:
-        state.statement = state.statement.options(*_criteria(_store_tables()))
+        said = state.statement
+        if said not in _cut:
+            _cut[said] = said.options(_OF_THE_STORE)
+        state.statement = _cut[said]
 
 
-@cache
-def _criteria(tables: tuple[type[StoreScoped], ...]) -> tuple[ExecutableOption, ...]:
-    """`store_id = :current` for each of these tables. Which store is current is asked when a
-    statement runs, so they are made once."""
-    store_id = bindparam(
-        "makola_store_id",
-        callable_=_required_store_id,
-        type_=BigInteger(),
-    )
-    return tuple(
-        with_loader_criteria(
-            table,
-            table.store_id == store_id,
-            include_aliases=True,
+class _OfTheStore(CriteriaOption):
+    """`store_id = :current` for every store's table, whichever a statement names: one option, since
+    each statement is compared with earlier ones by its options. Which store is current is asked
+    when it is carried out."""
+
+    __slots__ = ()
+    _traverse_internals = []  # noqa: RUF012 - as its base; all of its kind are the same
+
+    def process_compile_state(self, compile_state: Any) -> None:
+        self.get_global_criteria(compile_state.global_attributes)
+
+    def process_compile_state_replaced_entities(
+        self, compile_state: Any, mapper_entities: Any
+    ) -> None:
+        self.process_compile_state(compile_state)
+
+    def get_global_criteria(self, attributes: dict[Any, Any]) -> None:
+        current = bindparam(
+            "makola_store_id", callable_=_required_store_id, type_=BigInteger()
         )
-        for table in tables
-    )
+        for table in _store_tables():
+            is_current = table.store_id == current
+            one = with_loader_criteria(table, is_current, include_aliases=True)
+            one.get_global_criteria(attributes)
+
+
+_OF_THE_STORE = _OfTheStore()
+_cut: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""A statement → the same for the current store. One that is kept is cut once."""
 
 
 @event.listens_for(Session, "before_flush")

@@ -96,6 +96,36 @@ def test_several_statements_are_answered_in_their_order(ama: int) -> None:
     assert round_trip.read(ama, [two])[0][0].x == "x"
 
 
+def test_a_transaction_begins_though_all_plans_are_gone(ama: int) -> None:
+    connection = handed_on()
+    for _ in range(2):
+        connection.begin(tenancy.TELL, tenancy.told(ama))
+        whose = connection.execute("SELECT current_setting('makola.store')").fetchone()
+        assert whose is not None and whose[0].startswith(f"{ama}.")
+        connection.rollback()
+        connection.execute("DEALLOCATE ALL")
+        connection.commit()
+
+
+def test_a_transaction_begins_with_the_isolation_that_was_asked_for(ama: int) -> None:
+    connection = handed_on()
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.begin(tenancy.TELL, tenancy.told(ama))
+    said = connection.execute("SHOW transaction_isolation").fetchone()
+    assert said == ("repeatable read",)
+    connection.rollback()
+    connection.isolation_level = None
+
+
+def test_names_and_types_of_columns_are_told_to_who_asks(ama: int) -> None:
+    connection = handed_on()
+    found = connection.execute("SELECT 1::bigint AS one, 'x'::text AS two").description
+    assert [name for name, *_ in found] == ["one", "two"]
+    assert (found[-1][0], len(found[1:]), len(found)) == ("two", 1, 2)
+    assert connection.execute("SET LOCAL work_mem = '8MB'").description is None
+    connection.rollback()
+
+
 def test_failures_leave_no_plan_behind(
     ama: int, superuser: psycopg.Connection[Any]
 ) -> None:
