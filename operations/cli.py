@@ -51,6 +51,7 @@ def relay_command() -> None:
 @with_appcontext
 def worker_command() -> None:
     """Work on rung rows until stopped."""
+    worker.settle_memory()
     worker.run(app_ctx.app, config.current().redis_url)
 
 

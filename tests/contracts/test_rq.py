@@ -23,7 +23,8 @@ from typing import Any
 
 import pytest
 import rq
-from redis import Redis
+from flask import Flask
+from redis import Connection, Redis
 from redis.exceptions import ConnectionError as Away
 from rq import Callback, Queue, SimpleWorker
 from rq.job import Job, JobStatus
@@ -149,9 +150,11 @@ USED = {
     "fulfilment/relay.py": {"rq": {"Queue"}, "rq.serializers": {"JSONSerializer"}},
     "operations/worker.py": {
         "rq": {"SimpleWorker"},
+        "rq.executions": {"Execution"},
         "rq.job": {"Job"},
         "rq.queue": {"Queue"},
         "rq.serializers": {"JSONSerializer"},
+        "rq.utils": {"now"},
     },
     "fulfilment/jobs.py": {"rq.timeouts": {"BaseTimeoutException"}},
 }
@@ -350,6 +353,101 @@ def test_the_function_and_the_callbacks_are_asked_of_the_job_class(
 
     burst(queue, job_class=Heard)
     assert (seen, ours.func_name) == ([relay.JOB], relay.JOB)
+
+
+def quick(*_args: Any) -> None:
+    """A job that does nothing."""
+
+
+class Ours(MarkedWorker):
+    """Our worker, with jobs of these tests."""
+
+    job_class = Job
+
+
+def ours(queue: Queue) -> Ours:
+    return Ours([queue], connection=queue.connection, serializer=JSONSerializer)
+
+
+EXCHANGES = 5
+"""Take the job and read it, tell before and after it; and something to spare."""
+
+
+def test_our_worker_tells_valkey_of_a_job_once_before_and_once_after(
+    queue: Queue, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RQ's own needs more than twenty exchanges a job, which cost more than most jobs."""
+    sent: list[int] = []
+    send = Connection.send_packed_command
+
+    def counted(self: Connection, *words: Any, **more: Any) -> None:
+        sent.append(1)
+        send(self, *words, **more)
+
+    def spent(jobs: int) -> int:
+        for number in range(jobs):
+            queue.enqueue_call(f"{__name__}.quick", job_id=f"buy-{number}-1")
+        one = ours(queue)
+        before = len(sent)
+        with app.app_context():
+            one.work(burst=True, logging_level="CRITICAL")
+        return len(sent) - before
+
+    monkeypatch.setattr(Connection, "send_packed_command", counted)
+    few, many = spent(2), spent(12)
+    assert (many - few) / 10 <= EXCHANGES
+
+
+def test_our_worker_leaves_nothing_of_a_job_that_ended_well(
+    queue: Queue, redis: Redis, app: Flask
+) -> None:
+    queue.enqueue_call(f"{__name__}.quick", job_id="buy-1-1", result_ttl=0)
+    before = {key for key in redis.scan_iter() if b"buy-1-1" in key}
+    assert before
+    with app.app_context():
+        ours(queue).work(burst=True, logging_level="CRITICAL")
+    assert [key for key in redis.scan_iter() if b"buy-1-1" in key] == []
+    assert queue.started_job_registry.count == 0
+    assert (keys_of(redis, LIST), keys_of(redis, BETWEEN)) == ([], [])
+
+
+def test_our_worker_says_whose_job_it_is_while_it_lasts(
+    queue: Queue, redis: Redis, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What RQ needs to fail it should this worker die: it stands among the begun ones."""
+    seen: list[Any] = []
+
+    def look(job: Job) -> None:
+        seen.extend(
+            [
+                job.get_status(),
+                [
+                    ids[0]
+                    for ids in queue.started_job_registry.get_job_and_execution_ids()
+                ],
+                keys_of(redis, BETWEEN),
+                redis.ttl(f"rq:job:{job.id}"),
+            ]
+        )
+
+    monkeypatch.setattr(Job, "perform", look)
+    queue.enqueue_call(f"{__name__}.quick", job_id="buy-1-1", timeout=120)
+    with app.app_context():
+        ours(queue).work(burst=True, logging_level="CRITICAL")
+    assert seen == [JobStatus.STARTED, ["buy-1-1"], [], -1]
+
+
+def test_our_worker_keeps_a_failed_job_for_its_hour(
+    queue: Queue, redis: Redis, app: Flask
+) -> None:
+    queue.enqueue_call(
+        "rq_program.missing", job_id="buy-1-1", failure_ttl=relay.FAILURE_TTL_S
+    )
+    with app.app_context():
+        ours(queue).work(burst=True, logging_level="CRITICAL")
+    assert queue.failed_job_registry.get_job_ids() == ["buy-1-1"]
+    assert 3_500 < redis.ttl("rq:job:buy-1-1") <= relay.FAILURE_TTL_S
+    assert queue.started_job_registry.count == 0
 
 
 # --- time limits
