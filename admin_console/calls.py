@@ -9,8 +9,8 @@ from admin_console import bp
 from core.base import config
 from core.base.db import db
 from core.base.text_input import one_line, row_id
-from core.supplier import supply, webhook_events
-from core.supplier.supply import SupplierCall
+from core.supplier import records, webhook_events
+from core.supplier.records import SupplierCall
 
 ENDPOINTS = (
     "purchase", "bulk", "status", "balance", "products", "capacities", "account", "transactions",
@@ -25,7 +25,7 @@ def list_calls() -> str:
     search = one_line(request.args.get("q", ""))
     endpoint = endpoint if endpoint in ENDPOINTS else ""
     limit = config.current().page_size
-    lines = supply.calls(
+    lines = records.calls(
         before_id=row_id(request.args.get("before", "")),
         endpoint=endpoint or None,
         search=search,

@@ -30,7 +30,7 @@ from core import cases, ledger, orders, stores
 from core.audit import Actor
 from core.base import config, phones
 from core.orders import Look, Moment, Order, OrderEvent
-from core.supplier import supply, webhook_events
+from core.supplier import records, webhook_events
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ def _whole(order: Order) -> dict[str, Any]:
         "words": orders.agent_words(order),
         "customer_words": orders.customer_words(order, shop),
         "moments": [_moment(event) for event in orders.timeline(order)],
-        "calls": supply.calls(search=order.order_ref),
+        "calls": records.calls(search=order.order_ref),
         "webhooks": webhook_events.of_order(order.order_ref),
         "postings": ledger.postings_of(order.id),
         "kind_text": ledger.KIND_TEXT,

@@ -35,6 +35,7 @@ from core.base import (  # noqa: F401 - tables  # noqa: F401 - tables  # noqa: F
 from core.base.db import Model
 from core.base.rights import Roles
 from core.supplier import (  # noqa: F401 - tables
+    records,
     supply,
 )
 from migrations import granting

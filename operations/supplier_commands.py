@@ -10,7 +10,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from core.base import tenancy
-from core.supplier import supply
+from core.supplier import records
 from fulfilment import catalog_sync
 from fulfilment.buying import balance, supplier_link
 from integrations.ports import NoAnswer, Supplier
@@ -110,5 +110,5 @@ def _was_gone(endpoint: str) -> bool:
     """Whether the endpoint's last call was answered 404: the client may have found the answer
     elsewhere."""
     return any(
-        line.http_status == 404 for line in supply.calls(endpoint=endpoint, limit=1)
+        line.http_status == 404 for line in records.calls(endpoint=endpoint, limit=1)
     )

@@ -547,7 +547,7 @@ def test_an_answer_of_the_supplier_is_written_once(
     connected: Connected, across: Flask
 ) -> None:
     from core.base import clock
-    from core.supplier import supply
+    from core.supplier import records
 
     values = {
         "at": clock.now(),
@@ -557,7 +557,7 @@ def test_an_answer_of_the_supplier_is_written_once(
         "http_status": 200,
         "outcome": "ok",
     }
-    supply.record_call(endpoint="balance", order_refs=(), values=values)
+    records.record_call(endpoint="balance", order_refs=(), values=values)
     with connected("platform") as connection:
         assert refused(connection, "UPDATE supplier_calls SET response_body = 'x'")
         assert refused(connection, "UPDATE supplier_calls SET order_refs = '{}'")

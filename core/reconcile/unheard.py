@@ -20,7 +20,7 @@ from core.base.db import db
 from core.base.locks import Lock
 from core.base.preconditions import needs_across_stores
 from core.outbox import OutboxRow
-from core.supplier.supply import SupplierCall
+from core.supplier.records import SupplierCall
 
 _CALLS = 20
 """How many of the newest calls are looked through for an answer."""

@@ -1,4 +1,4 @@
-"""What we know of the supplier: the state of the link, every call and answer.
+"""What we know of the supplier: the state of the link.
 
 Remembers, and has the row locked by which all processes share one budget of calls (`budget`) and
 one breaker. It must survive a flush of Valkey. Who calls, and what an answer means for an order, is
@@ -7,16 +7,13 @@ decided in `fulfilment`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import DateTime, Index, Text, case, func, or_, select, update
+from sqlalchemy import DateTime, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.base import clock, config
-from core.base.db import Model, db, held_rows, joined_transaction, rows_changed
+from core.base.db import Model, db, held_rows, joined_transaction
 from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
 from core.supplier import budget
@@ -77,37 +74,15 @@ class SupplierState(Model):
         return self.unknown_streak == 0 and not any(stops)
 
 
-class SupplierCall(Model):
-    """One request and its answer. A purchase's row is written before the call, so a kill leaves it
-    unanswered."""
-
-    __tablename__ = "supplier_calls"
-    __table_args__ = (
-        Index("ix_supplier_calls_refs", "order_refs", postgresql_using="gin"),
-        Index("ix_supplier_calls_endpoint", "endpoint", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    supplier: Mapped[str]
-    endpoint: Mapped[str]
-    method: Mapped[str]
-    path: Mapped[str]
-    order_refs: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
-    attempt: Mapped[int | None]
-    request_body: Mapped[str] = mapped_column(default="")
-    http_status: Mapped[int | None]
-    response_body: Mapped[str] = mapped_column(default="")
-    outcome: Mapped[str]
-    note: Mapped[str] = mapped_column(default="")
-    duration_ms: Mapped[int | None]
-    answered_at: Mapped[datetime | None]
-
-
 @as_platform
 def state() -> SupplierState:
     """The link as it stands. A fresh one when nothing was ever asked."""
-    return db.session.get(SupplierState, SUPPLIER) or SupplierState(
+    return db.session.get(SupplierState, SUPPLIER) or never_asked()
+
+
+def never_asked() -> SupplierState:
+    """The link before anything was ever asked."""
+    return SupplierState(
         supplier=SUPPLIER,
         unknown_streak=0,
         purchase_calls=[],
@@ -127,14 +102,22 @@ def locked_state() -> SupplierState:
     return state
 
 
+@inside_use_case
+def hold(link: SupplierState) -> None:
+    """The open use case has locked the link already."""
+    held_rows()[SUPPLIER] = link
+
+
+_LOCKED = (
+    select(SupplierState)
+    .where(SupplierState.supplier == SUPPLIER)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
 def _locked_state() -> SupplierState:
-    query = (
-        select(SupplierState)
-        .where(SupplierState.supplier == SUPPLIER)
-        .with_for_update()
-    )
-    query = query.execution_options(populate_existing=True)
-    found = db.session.scalars(query).one_or_none()
+    found = db.session.scalars(_LOCKED).one_or_none()
     if found is not None:
         return found
     db.session.execute(
@@ -148,7 +131,7 @@ def _locked_state() -> SupplierState:
         )
         .on_conflict_do_nothing()
     )
-    return db.session.scalars(query).one()
+    return db.session.scalars(_LOCKED).one()
 
 
 @as_platform
@@ -165,135 +148,3 @@ def close_until(moment: datetime) -> None:
     with joined_transaction():
         link = locked_state()
         link.closed_until = max(moment, link.closed_until or moment)
-
-
-def open_purchase_call(order_refs: Sequence[str], attempt: int | None) -> None:
-    """Inside the claim: the line of a call about to be made. Unanswered if we die in it; no attempt
-    when it buys several."""
-    endpoint = "purchase" if len(order_refs) == 1 else "bulk"
-    db.session.add(
-        SupplierCall(
-            at=clock.now(),
-            supplier=SUPPLIER,
-            endpoint=endpoint,
-            method="POST",
-            path=f"/v1/{endpoint}",
-            order_refs=list(order_refs),
-            attempt=attempt,
-            outcome="no answer yet",
-        )
-    )
-
-
-@as_platform
-def record_call(
-    *,
-    endpoint: str,
-    order_refs: tuple[str, ...],
-    values: Mapping[str, Any],
-    since: datetime | None = None,
-) -> bool:
-    """Keep one finished call: completes the open line of a purchase, or adds a line.
-
-    `since`: the call begun then was let in and answered well, which ends a stop for refused
-    credentials, or for a supplier nobody could reach, from before. Returns whether it did.
-    """
-    finished = {"answered_at": clock.now(), **values}
-    with joined_transaction() as session:
-        is_known = (
-            endpoint in ("purchase", "bulk")
-            and order_refs
-            and _complete(endpoint, order_refs[0], finished)
-        )
-        if not is_known:
-            session.add(
-                SupplierCall(endpoint=endpoint, order_refs=list(order_refs), **finished)
-            )
-        return since is not None and _let_in(since)
-
-
-_WRITTEN_BEFORE = ("supplier",)
-"""Said when the call was about to be made; no role may change it since."""
-
-
-def _complete(endpoint: str, order_ref: str, values: Mapping[str, Any]) -> bool:
-    """Complete the newest open record of a purchase call. False when there is none."""
-    newest = (
-        select(SupplierCall.id)
-        .where(
-            SupplierCall.endpoint == endpoint,
-            SupplierCall.order_refs.contains([order_ref]),
-            SupplierCall.answered_at.is_(None),
-        )
-        .order_by(SupplierCall.id.desc())
-        .limit(1)
-    )
-    learnt = {
-        name: value for name, value in values.items() if name not in _WRITTEN_BEFORE
-    }
-    done = rows_changed(
-        update(SupplierCall)
-        .where(SupplierCall.id == newest.scalar_subquery())
-        .values(**learnt)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(done)
-
-
-def _let_in(since: datetime) -> bool:
-    """End a stop that a call begun at `since` disproves, since it was answered well. Returns
-    whether one ended.
-
-    Not when the last two purchases were both refused within `credentials_wait_s`: then the supplier
-    lets reads in and no purchases, and would refuse the next one too.
-    """
-    last = (
-        select(SupplierCall.http_status, SupplierCall.at)
-        .where(SupplierCall.endpoint.in_(("purchase", "bulk")))
-        .order_by(SupplierCall.id.desc())
-        .limit(2)
-        .subquery()
-    )
-    lately = clock.now() - clock.delta(config.current().credentials_wait_s)
-    refused_all_the_same = select(func.count() > 1).where(
-        last.c.http_status.in_((401, 403)), last.c.at > lately
-    )
-    refused = SupplierState.credentials_refused_since
-    away = SupplierState.unreachable_since
-    is_why = SupplierState.breaker_reason.in_(("credentials", "supplier_unreachable"))
-    ended = rows_changed(
-        update(SupplierState)
-        .where(SupplierState.supplier == SUPPLIER, or_(refused <= since, away <= since))
-        .where(~refused_all_the_same.scalar_subquery())
-        .values(
-            credentials_refused_since=None,
-            unreachable_since=None,
-            breaker_open_until=case(
-                (is_why, None), else_=SupplierState.breaker_open_until
-            ),
-            breaker_reason=case((is_why, None), else_=SupplierState.breaker_reason),
-        )
-    )
-    return bool(ended)
-
-
-@as_platform
-def calls(
-    before_id: int | None = None,
-    endpoint: str | None = None,
-    search: str = "",
-    limit: int | None = None,
-) -> list[SupplierCall]:
-    """The call log, newest first; `search` is a whole order reference."""
-    query = (
-        select(SupplierCall)
-        .order_by(SupplierCall.id.desc())
-        .limit(limit or config.current().page_size)
-    )
-    if before_id is not None:
-        query = query.where(SupplierCall.id < before_id)
-    if endpoint:
-        query = query.where(SupplierCall.endpoint == endpoint)
-    if search:
-        query = query.where(SupplierCall.order_refs.contains([search.strip().upper()]))
-    return list(db.session.scalars(query))

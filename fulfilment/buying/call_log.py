@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from core.supplier import supply
+from core.supplier import records
 from fulfilment.buying import supplier_link
 from integrations.ports import CallRecord
 
@@ -36,7 +36,7 @@ def record(call: CallRecord) -> None:
     }
     since = call.started_at if call.outcome == "ok" else None
     try:
-        if supply.record_call(
+        if records.record_call(
             endpoint=call.endpoint,
             order_refs=call.order_refs,
             values=values,

@@ -16,7 +16,7 @@ from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db, transaction
 from core.orders import News, Order
-from core.supplier import supply, webhook_events
+from core.supplier import records, supply, webhook_events
 from tests.support.claims import claim_one
 
 AGENT = Actor("agent", "Ama")
@@ -147,7 +147,7 @@ class Scene:
             "duration_ms": 41,
         }
         with self.everywhere():
-            supply.record_call(
+            records.record_call(
                 endpoint=endpoint, order_refs=refs, values={**given, **values}
             )
 

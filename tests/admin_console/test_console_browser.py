@@ -15,7 +15,7 @@ from seed import PASSWORD
 from werkzeug.serving import make_server
 
 from core import leases, ledger, outbox, proof
-from core.supplier import supply
+from core.supplier import records
 from fulfilment import jobs
 from tests.support import axe, chromium
 
@@ -121,7 +121,7 @@ def busy(scene: Scene) -> list[str]:
         "UPDATE accounts SET balance_pesewas = balance_pesewas + 5 WHERE name = 'bank'"
     )
     scene.settle(scene.case(), "close", "it means pending")
-    call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
+    call_id = scene.ask(lambda: records.calls(limit=1)[0].id)
     return [
         "/",
         "/supplier",

@@ -8,7 +8,7 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from core.supplier import supply
+from core.supplier import records
 from tests.support.settings import Using
 
 
@@ -26,7 +26,7 @@ def ids(scene: Scene) -> list[int]:
     scene.call(
         endpoint="balance", outcome="no_answer", http_status=None, duration_ms=30_120
     )
-    return [call.id for call in scene.ask(lambda: supply.calls(limit=50))]
+    return [call.id for call in scene.ask(lambda: records.calls(limit=50))]
 
 
 def test_calls_are_listed_newest_first(owner: Visitor, ids: list[int]) -> None:
@@ -40,7 +40,9 @@ def test_calls_are_listed_newest_first(owner: Visitor, ids: list[int]) -> None:
 def test_calls_are_filtered_by_endpoint_and_reference(
     owner: Visitor, scene: Scene, ids: list[int]
 ) -> None:
-    order = scene.ask(lambda: supply.calls(endpoint="status", limit=1))[0].order_refs[0]
+    order = scene.ask(lambda: records.calls(endpoint="status", limit=1))[0].order_refs[
+        0
+    ]
     assert len(listed(owner.get("/calls?endpoint=balance").text)) == 2
     assert len(listed(owner.get(f"/calls?q={order}").text)) == 2
     assert len(listed(owner.get(f"/calls?q=+{order.lower()}+").text)) == 2
@@ -81,7 +83,7 @@ def test_one_call_shows_both_bodies_folded(owner: Visitor, scene: Scene) -> None
     scene.call(
         endpoint="balance", request_body="what we sent", response_body="what came back"
     )
-    call = scene.ask(lambda: supply.calls(limit=1))[0]
+    call = scene.ask(lambda: records.calls(limit=1))[0]
     page = owner.get(f"/calls/{call.id}").text
     assert re.search(
         r"<details[^>]*><summary>What we sent</summary><pre[^>]*>what we sent</pre></details>",
@@ -96,7 +98,7 @@ def test_one_call_shows_both_bodies_folded(owner: Visitor, scene: Scene) -> None
 
 def test_a_call_that_was_never_answered_says_so(owner: Visitor, scene: Scene) -> None:
     code = scene.order("submitting")
-    call = scene.ask(lambda: supply.calls(limit=1))[0]
+    call = scene.ask(lambda: records.calls(limit=1))[0]
     page = owner.get(f"/calls/{call.id}").text
     assert "not yet, or the worker died during the call" in page
     assert scene.find(code).order_ref in page

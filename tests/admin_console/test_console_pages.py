@@ -7,7 +7,7 @@ import pytest
 from console_scenes import Scene
 from visitors import Visitor
 
-from core.supplier import supply
+from core.supplier import records
 
 PAGES = (
     "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck",
@@ -69,7 +69,7 @@ def test_an_empty_platform_has_pages_that_explain_themselves(
 def test_full_pages_are_well_formed(
     owner: Visitor, full: dict[str, str], scene: Scene
 ) -> None:
-    call_id = scene.ask(lambda: supply.calls(limit=1)[0].id)
+    call_id = scene.ask(lambda: records.calls(limit=1)[0].id)
     for path in (
         *PAGES,
         *(f"/orders/{code}" for code in full.values()),

@@ -33,7 +33,7 @@ from core.base.locks import Lock
 from core.catalog import Bundle
 from core.orders import News, Order
 from core.outbox import OutboxRow
-from core.supplier import supply
+from core.supplier import records, supply
 from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
@@ -84,7 +84,7 @@ def call(
     with transaction() as session:
         at = clock.now() - timedelta(seconds=ago_s)
         session.add(
-            supply.SupplierCall(
+            records.SupplierCall(
                 at=at, supplier="datamart", endpoint=endpoint, method="GET", path="/",
                 http_status=status,
                 outcome="ok" if status else "no_answer", answered_at=None if open_ else at,

@@ -18,7 +18,7 @@ from core.audit import SYSTEM, Actor
 from core.base import clock, config, tenancy
 from core.base.db import NestedTransaction, UnsavedChange, after_commit, db, transaction
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import records
 from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
@@ -75,7 +75,7 @@ def test_of_eight_workers_at_once_one_gets_the_claim(
     assert len([claim for claim in claims if isinstance(claim, orders.Claim)]) == 1
     assert claims.count(None) == 7
     with app.app_context(), tenancy.across_stores():
-        assert len(supply.calls(endpoint="purchase")) == 1
+        assert len(records.calls(endpoint="purchase")) == 1
 
 
 def test_of_eight_presses_of_process_at_once_one_holds_the_money(

@@ -20,7 +20,7 @@ from core.audit import SYSTEM, Actor
 from core.base import config, phones, tenancy
 from core.base.db import db, transaction
 from core.orders import News, Order
-from core.supplier import supply, webhook_events
+from core.supplier import records, webhook_events
 from tests.support.claims import claim_one
 
 AMA = Actor("agent", "Ama")
@@ -205,7 +205,7 @@ def test_a_number_is_forgotten_on_request_in_calls_and_webhooks_too(
             "outcome": "",
             "note": "",
         }
-        supply.record_call(
+        records.record_call(
             endpoint="purchase", order_refs=(order.order_ref,), values=values
         )
         with transaction():

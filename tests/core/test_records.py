@@ -31,14 +31,14 @@ from core.base import clock, tenancy
 from core.base.db import STORE, db, transaction
 from core.catalog import Bundle
 from core.orders import Order
-from core.supplier import supply, webhook_events
+from core.supplier import records, supply, webhook_events
 from tests.support.settings import Using
 
 OWNER = Actor("owner", "Owner")
 
 
 def keep_call(endpoint: str, *refs: str, status: int = 200) -> None:
-    supply.record_call(
+    records.record_call(
         endpoint=endpoint,
         order_refs=refs,
         values={
@@ -61,14 +61,20 @@ def test_the_call_log_is_read_by_endpoint_by_reference_and_page_by_page(
         ("status", ("MK-TWO",)),
     ):
         keep_call(endpoint, *ref)
-    assert [line.endpoint for line in supply.calls()] == ["status", "status", "balance"]
-    assert [line.order_refs for line in supply.calls(endpoint="status")] == [
+    assert [line.endpoint for line in records.calls()] == [
+        "status",
+        "status",
+        "balance",
+    ]
+    assert [line.order_refs for line in records.calls(endpoint="status")] == [
         ["MK-TWO"],
         ["MK-ONE"],
     ]
-    assert [line.order_refs for line in supply.calls(search=" mk-one ")] == [["MK-ONE"]]
-    first = supply.calls(limit=2)
-    assert [line.endpoint for line in supply.calls(before_id=first[-1].id)] == [
+    assert [line.order_refs for line in records.calls(search=" mk-one ")] == [
+        ["MK-ONE"]
+    ]
+    first = records.calls(limit=2)
+    assert [line.endpoint for line in records.calls(before_id=first[-1].id)] == [
         "balance"
     ]
 
@@ -77,17 +83,17 @@ def test_the_answer_of_a_purchase_completes_the_line_written_before_it(
     across: Flask,
 ) -> None:
     with transaction():
-        supply.open_purchase_call(["MK-ONE"], 1)
-    assert [(line.outcome, line.answered_at) for line in supply.calls()] == [
+        records.open_purchase_call(["MK-ONE"], 1)
+    assert [(line.outcome, line.answered_at) for line in records.calls()] == [
         ("no answer yet", None)
     ]
     keep_call("purchase", "MK-ONE", status=201)
     assert [
         (line.http_status, line.attempt, line.answered_at is None)
-        for line in supply.calls()
+        for line in records.calls()
     ] == [(201, 1, False)]
     keep_call("purchase", "MK-ONE", status=409)  # a second answer is a line of its own
-    assert [line.http_status for line in supply.calls()] == [409, 201]
+    assert [line.http_status for line in records.calls()] == [409, 201]
 
 
 def test_webhooks_are_read_page_by_page(across: Flask) -> None:

@@ -17,7 +17,7 @@ from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import records, supply
 from integrations.ports import BulkResult, PurchaseRequest
 from integrations.sandbox import charges
 from tests.support.settings import Using
@@ -115,10 +115,10 @@ def test_the_call_is_logged_once_before_it_goes_out_and_names_every_line(
     made = released(desk, 10)
     scarce(5)
     work_one(desk, made[0])
-    lines = supply.calls(endpoint="bulk")
+    lines = records.calls(endpoint="bulk")
     assert len(lines) == 1 and lines[0].answered_at is not None
     assert lines[0].order_refs == [order.order_ref for order in made]
-    assert supply.calls(search=made[7].order_ref)[0].id == lines[0].id
+    assert records.calls(search=made[7].order_ref)[0].id == lines[0].id
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_no_reference_of_an_envelope_is_ever_used_again(desk: Desk) -> None:
         work_one(desk, made[0])
     with tenancy.across_stores():
         rows = db.session.scalars(
-            select(supply.SupplierCall).where(supply.SupplierCall.endpoint == "bulk")
+            select(records.SupplierCall).where(records.SupplierCall.endpoint == "bulk")
         ).all()
     seen = [json.loads(row.request_body)["reference"] for row in rows]
     assert len(seen) == len(set(seen)) == 2

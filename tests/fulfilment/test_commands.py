@@ -25,7 +25,7 @@ from core.accounts.devices import Place
 from core.base import clock, config, database_identity, tenancy
 from core.base.db import db
 from core.stores import Store
-from core.supplier import balances, supply
+from core.supplier import balances, records, supply
 from fulfilment import relay
 from fulfilment.buying import supplier_link
 from integrations.datamart.client import DataMart
@@ -101,7 +101,7 @@ def test_check_says_which_endpoint_works(
     ):
         assert detail in result.output
     with tenancy.across_stores():
-        assert {line.endpoint for line in supply.calls()} >= {
+        assert {line.endpoint for line in records.calls()} >= {
             "account",
             "balance",
             "products",
@@ -204,7 +204,7 @@ def test_the_balance_is_not_judged_beside_a_purchase_under_way(
         assert turn
         result = command("supplier", "balance")
     assert (result.exit_code, "A purchase is under way" in result.output) == (1, True)
-    assert supply.calls(endpoint="balance") == []
+    assert records.calls(endpoint="balance") == []
 
 
 def test_a_balance_that_cannot_be_read_says_why_and_judges_nothing(
@@ -338,7 +338,7 @@ def test_the_demo_with_no_call_left_makes_the_shops_without_a_list(
         == "Demo rows are in place.\n"
     )
     with tenancy.across_stores():
-        assert supply.calls() == []
+        assert records.calls() == []
 
 
 def test_the_owner_alone_gets_a_password_that_is_shown_once(

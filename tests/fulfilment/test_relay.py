@@ -22,7 +22,7 @@ from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.delivery_times import DeliveryEstimate, StoreRecord
-from core.supplier import supply, webhook_events
+from core.supplier import records, webhook_events
 from fulfilment import jobs, relay
 
 pytestmark = pytest.mark.slow(seconds=0.2)
@@ -324,7 +324,7 @@ def test_old_calls_webhooks_and_requests_are_deleted_and_orders_stay(
                 select(outbox.OutboxRow).order_by(outbox.OutboxRow.id)
             )
             return (
-                len(supply.calls()),
+                len(records.calls()),
                 len(webhook_events.newest()),
                 [row.kind for row in rows],
             )

@@ -11,7 +11,7 @@ from core import outbox
 from core.audit import SYSTEM
 from core.base import clock
 from core.base.db import db, transaction
-from core.supplier import supply, webhook_events
+from core.supplier import records, webhook_events
 from fulfilment import housekeeping
 
 
@@ -29,7 +29,7 @@ def test_what_is_past_its_keeping_time_goes_and_the_rest_stays(across: Flask) ->
             "http_status": 200,
             "outcome": "ok",
         }
-        supply.record_call(endpoint=endpoint, order_refs=(), values=values)
+        records.record_call(endpoint=endpoint, order_refs=(), values=values)
     with transaction():
         for key in ("old", "new"):
             webhook_events.keep(

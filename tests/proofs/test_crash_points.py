@@ -94,7 +94,7 @@ def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
         ),
         "integrations/http.py:send",
         "fulfilment/buying/answers.py:_take_purchase",
-        "core/supplier/supply.py:record_call",
+        "core/supplier/records.py:record_call",
         "core/leases.py:finish",
     ):
         assert wanted in places
