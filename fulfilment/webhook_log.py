@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, func, literal, select
 
 from core.base import clock, config
 from core.base.db import db
-from core.base.preconditions import inside_use_case
+from core.base.preconditions import inside_use_case, needs_across_stores
+from core.orders import Order
 from core.supplier import webhook_events
 from core.supplier.webhook_events import WebhookEvent
 
@@ -24,10 +24,54 @@ Kept = Literal["signed", "unsigned", "seen"]
 written, nothing new."""
 
 
+class Known(NamedTuple):
+    """The order an event names, if it is one of ours; and what the log holds already: this very
+    event; a verified one with these words of this order; how many of the order.
+
+    The signature covers the inner part alone: whoever holds one genuine body could send it for ever
+    in new wrappings, and each would be an event of its own that rings at once. So only the first
+    with these words counts as signed.
+    """
+
+    order: Order | None
+    has_this: bool
+    has_these_words: bool
+    of_order: int
+
+
+_OF_ORDER = WebhookEvent.order_ref == bindparam("order_ref")
+_KNOWN = select(
+    Order,
+    select(WebhookEvent.id)
+    .where(WebhookEvent.event_key == bindparam("event_key"))
+    .exists(),
+    select(WebhookEvent.id)
+    .where(
+        _OF_ORDER,
+        WebhookEvent.raw_status.is_not_distinct_from(bindparam("raw_status")),
+        WebhookEvent.verified_by == bindparam("verified_by"),
+    )
+    .exists(),
+    select(func.count()).select_from(WebhookEvent).where(_OF_ORDER).scalar_subquery(),
+).select_from(
+    select(literal(1))
+    .subquery()
+    .outerjoin(Order, Order.order_ref == bindparam("order_ref"))
+)
+
+
+@needs_across_stores
+def known_of(values: Mapping[str, Any]) -> Known:
+    """What is known of one event, in one statement."""
+    asked = ("event_key", "order_ref", "raw_status", "verified_by")
+    return Known(
+        *db.session.execute(_KNOWN, {name: values[name] for name in asked}).one()
+    )
+
+
 @inside_use_case
-def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
-    """Store one event, or only count it. `is_ours`: it names an order of ours."""
-    known = _known(values)
+def store(values: Mapping[str, Any], known: Known) -> Kept:
+    """Store one event, or only count it."""
     if known.has_this:
         webhook_events.keep(values)  # which counts it
         return "seen"
@@ -36,7 +80,7 @@ def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
         "none",
     )
     fresh = signs and not known.has_these_words
-    if is_ours:
+    if known.order is not None:
         has_room = known.of_order < config.current().webhooks_kept_of_order
     else:
         has_room = _is_room_for_stranger(values)
@@ -45,78 +89,17 @@ def store(values: Mapping[str, Any], *, is_ours: bool) -> Kept:
     return "signed" if fresh else "unsigned"
 
 
-class _Known(NamedTuple):
-    """What the log holds already: this very event; a verified one with these words of this order;
-    how many of the order.
-
-    The signature covers the inner part alone: whoever holds one genuine body could send it for ever
-    in new wrappings, and each would be an event of its own that rings at once. So only the first
-    with these words counts as signed.
-    """
-
-    has_this: bool
-    has_these_words: bool
-    of_order: int
-
-
-def _known(values: Mapping[str, Any]) -> _Known:
-    of_order = WebhookEvent.order_ref == values["order_ref"]
-    these_words = (
-        of_order,
-        WebhookEvent.raw_status.is_not_distinct_from(values["raw_status"]),
-        WebhookEvent.verified_by == values["verified_by"],
-    )
-    query = select(
-        select(WebhookEvent.id)
-        .where(WebhookEvent.event_key == values["event_key"])
-        .exists(),
-        select(WebhookEvent.id).where(*these_words).exists(),
-        select(func.count())
-        .select_from(WebhookEvent)
-        .where(of_order)
-        .scalar_subquery(),
-    )
-    return _Known(*db.session.execute(query).one())
-
-
 def _is_room_for_stranger(values: Mapping[str, Any]) -> bool:
     """Whether one more event of no order of ours may be kept: a flood of them cannot crowd out the
     others."""
     settings = config.current()
-    count, together = _count_stranger(len(values["body"]))
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    count, together = webhook_events.count_together(
+        f"strangers {hour.isoformat()}",
+        len(values["body"]),
+        "events of no order of ours",
+    )
     return (
         count <= settings.strangers_kept_in_hour
         and together <= settings.stranger_bytes_in_hour
     )
-
-
-def _count_stranger(body_bytes: int) -> tuple[int, int]:
-    """Count an event that names no order of ours on this hour's own line of the log.
-
-    Returns how many there were in the hour and the bytes of their bodies, this one included.
-    """
-    hour = clock.now().replace(
-        minute=0,
-        second=0,
-        microsecond=0,
-    )
-    line = insert(WebhookEvent).values(
-        event_key=f"strangers {hour.isoformat()}",
-        event="events of no order of ours",
-        result="all those of this hour",
-        received_at=clock.now(),
-        body=b"",
-        headers={"bytes": body_bytes},
-        times=1,
-    )
-    together = WebhookEvent.headers["bytes"].as_integer() + body_bytes
-    times, headers = db.session.execute(
-        line.on_conflict_do_update(
-            index_elements=[WebhookEvent.event_key],
-            set_={
-                "times": WebhookEvent.times + 1,
-                "headers": func.jsonb_build_object("bytes", together),
-            },
-        ).returning(WebhookEvent.times, WebhookEvent.headers)
-    ).one()
-    return times, headers["bytes"]

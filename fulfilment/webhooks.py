@@ -73,8 +73,10 @@ def _take(
     body: bytes,
 ) -> None:
     """Store it, and ring for the order it speaks of."""
-    order = orders.by_reference(order_ref) if order_ref is not None else None
-    kept = webhook_log.store(_row(news, order_ref, body), is_ours=order is not None)
+    row = _row(news, order_ref, body)
+    known = webhook_log.known_of(row)
+    order = known.order
+    kept = webhook_log.store(row, known)
     if kept == "seen" or order_ref is None or news.event in SILENT_EVENTS:
         return
     if order is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from core import cases
 from core.audit import WORKER, Actor
@@ -98,12 +98,17 @@ def open_case(order: Order, kind: str, evidence: dict[str, Any]) -> None:
 
 def count_lines(order: Order, kind: str) -> int:
     """How many lines of one kind an order has."""
-    query = (
-        select(func.count())
-        .select_from(OrderEvent)
-        .where(OrderEvent.order_id == order.id, OrderEvent.kind == kind)
+    return db.session.scalar(_LINES, {"order_id": order.id, "kind": kind}) or 0
+
+
+_LINES = (
+    select(func.count())
+    .select_from(OrderEvent)
+    .where(
+        OrderEvent.order_id == bindparam("order_id"),
+        OrderEvent.kind == bindparam("kind"),
     )
-    return db.session.scalar(query) or 0
+)
 
 
 def timeline(order: Order) -> list[OrderEvent]:

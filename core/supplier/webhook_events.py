@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, select
+from sqlalchemy import LargeBinary, Table, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -67,16 +67,42 @@ def event_key(
 @inside_use_case
 def keep(values: Mapping[str, Any]) -> bool:
     """Store an event. False when the same one was already here; it is counted."""
-    fresh = db.session.execute(
-        insert(WebhookEvent)
-        .values(received_at=clock.now(), times=1, result="stored", **values)
-        .on_conflict_do_update(
-            index_elements=[WebhookEvent.event_key],
-            set_={"times": WebhookEvent.times + 1, "result": "seen before"},
-        )
-        .returning(WebhookEvent.times)
-    ).scalar_one()
-    return bool(fresh == 1)
+    times = db.session.execute(_KEEP, {"received_at": clock.now(), **values})
+    return bool(times.scalar_one() == 1)
+
+
+@inside_use_case
+def count_together(event_key: str, body_bytes: int, what: str) -> tuple[int, int]:
+    """Count an event, whose body is not kept, on a line of its own for all of its kind. Returns
+    how many there were, and the bytes of their bodies, this one included."""
+    line = {
+        "event_key": event_key,
+        "event": what,
+        "result": "all those of this hour",
+        "received_at": clock.now(),
+        "body": b"",
+        "headers": {"bytes": body_bytes},
+    }
+    times, headers = db.session.execute(_COUNT, line).one()
+    return times, headers["bytes"]
+
+
+_EVENTS = WebhookEvent.__table__
+assert isinstance(_EVENTS, Table)
+_ADD = insert(_EVENTS)
+_ONCE_MORE = _EVENTS.c.times + 1
+_KEEP = _ADD.on_conflict_do_update(
+    index_elements=[_EVENTS.c.event_key],
+    set_={"times": _ONCE_MORE, "result": "seen before"},
+).returning(_EVENTS.c.times)
+_TOGETHER = (
+    _EVENTS.c.headers["bytes"].as_integer()
+    + _ADD.excluded.headers["bytes"].as_integer()
+)
+_COUNT = _ADD.on_conflict_do_update(
+    index_elements=[_EVENTS.c.event_key],
+    set_={"times": _ONCE_MORE, "headers": func.jsonb_build_object("bytes", _TOGETHER)},
+).returning(_EVENTS.c.times, _EVENTS.c.headers)
 
 
 @as_platform

@@ -179,11 +179,12 @@ def _verified_by(
     signature = headers.get("x-platform-signature") or (
         in_body if isinstance(in_body, str) else ""
     )
+    data = data_text(body)
     for mode in verifier.modes:
         if mode == "platform_data_secret":
-            holds = _signed(verifier.api_secret, data_text(body), signature)
+            holds = _signed(verifier.api_secret, data, signature)
         elif mode == "platform_data_key":
-            holds = _signed(verifier.data_key, data_text(body), signature)
+            holds = _signed(verifier.data_key, data, signature)
         elif mode == "body_secret":
             holds = _signed(
                 verifier.body_secret, body, headers.get("x-datamart-signature", "")
