@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from core.base import clock, config
 from core.base.db import joined_transaction, transaction
@@ -101,26 +112,11 @@ def take(outbox_id: int, lease_no: int) -> Lease | None:
     looked up by another job meanwhile. That is safe, because what may be done to an order is
     decided by the order's own claim and state.
     """
-    now, settings = clock.now(), config.current()
     with joined_transaction() as session:
-        row = session.scalar(
-            select(OutboxRow)
-            .where(
-                OutboxRow.id == outbox_id,
-                OutboxRow.lease_no == lease_no,
-                OutboxRow.done_at.is_(None),
-            )
-            .with_for_update()
-        )
-        if row is None:
-            return None
-        return _lease(
-            row,
-            now,
-            settings.relay_lease_s
-            if row.kind == "deliver_order"
-            else settings.job_timeout_s,
-        )
+        row = session.execute(
+            _TAKE, {**_until(), "the_id": outbox_id, "the_lease": lease_no}
+        ).one_or_none()
+    return None if row is None else Lease(*row)
 
 
 def take_rows(order_ids: Sequence[int]) -> list[Lease]:
@@ -130,15 +126,17 @@ def take_rows(order_ids: Sequence[int]) -> list[Lease]:
     Takes over what the relay has rung: a job that comes for such a row later finds its lease gone
     and does nothing.
     """
-    now = clock.now()
     with transaction() as session:
-        rows = session.scalars(
-            select(OutboxRow)
+        free = (
+            select(OutboxRow.id)
             .where(OutboxRow.order_id.in_(order_ids), OutboxRow.done_at.is_(None))
             .order_by(OutboxRow.id)
             .with_for_update(skip_locked=True)
         )
-        return [_lease(row, now, config.current().relay_lease_s) for row in rows]
+        ids = session.scalars(free).all()
+        mine = _TAKEN.where(OutboxRow.id.in_(ids))
+        rows = session.execute(mine, _until()).all() if ids else []
+    return [Lease(*row) for row in sorted(rows)]
 
 
 def finish(
@@ -157,46 +155,91 @@ def finish(
 
     A ring that came during the run wins over a later `due_at`, so it is not lost.
     """
+    now = clock.now()
+    statement = _FINISH if due_at is not None else _FINISH_OR_DONE
+    if ok is not None:
+        statement = statement.values(result_ok=ok, result_text=text, result=result)
+    values = {
+        "the_id": lease.outbox_id,
+        "the_lease": lease.lease_no,
+        "the_ring": lease.rung_at,
+        "the_news": lease.news_at,
+        "is_read": news_read,
+        "now": now,
+        "the_due": due_at,
+    }
     with joined_transaction() as session:
-        row = session.scalar(
-            select(OutboxRow)
-            .where(
-                OutboxRow.id == lease.outbox_id, OutboxRow.lease_no == lease.lease_no
-            )
-            .with_for_update()
-        )
+        row = session.execute(statement, values).one_or_none()
         if row is None:
             return False
-        rung = row.rung_at != lease.rung_at
-        row.lease_until, row.looked_at = None, clock.now()
-        if news_read and row.news_at == lease.news_at:
-            row.news_at = None
-        if ok is not None:
-            row.result_ok, row.result_text, row.result = ok, text, result
-        if due_at is None and not rung:
-            row.done_at = clock.now()
-        elif rung:
-            row.due_at = min(row.due_at, due_at or row.due_at)
-            ring_after_commit(row)
-        else:
-            row.due_at = due_at or clock.now()
-            ring_after_commit(row)
+        if row.done_at is None:
+            ring_after_commit(row.id, row.due_at, first=row.news_at is not None)
         return True
 
 
-def _lease(row: OutboxRow, now: datetime, seconds: float) -> Lease:
-    if row.rung_at is not None and row.rung_at >= now:
-        row.rung_at = now - timedelta(
-            microseconds=1
-        )  # it was before; the clock has been set back since
-    row.lease_no += 1
-    row.lease_until, row.taken_at = now + clock.delta(seconds), now
-    return Lease(
-        row.id,
-        row.lease_no,
-        row.kind,
-        row.store_id,
-        row.subject_id,
-        row.rung_at,
-        row.news_at,
+def _until() -> dict[str, datetime]:
+    """Until when the leases last that are given to jobs now."""
+    now, settings = clock.now(), config.current()
+    return {
+        "now": now,
+        "of_order": now + clock.delta(settings.relay_lease_s),
+        "of_others": now + clock.delta(settings.job_timeout_s),
+        "just_before": now - timedelta(microseconds=1),
+    }
+
+
+# Written once: to put a statement together takes longer than to carry it out.
+_NOW: ColumnElement[datetime] = bindparam("now", type_=OutboxRow.due_at.type)
+_DUE = func.coalesce(
+    bindparam("the_due", type_=OutboxRow.due_at.type), OutboxRow.due_at
+)
+_WAS_RUNG = OutboxRow.rung_at.is_distinct_from(bindparam("the_ring"))
+_NEWS_IS_OLD = and_(
+    bindparam("is_read", type_=Boolean()),
+    OutboxRow.news_at.is_not_distinct_from(bindparam("the_news")),
+)
+_IS_MINE = and_(
+    OutboxRow.id == bindparam("the_id"), OutboxRow.lease_no == bindparam("the_lease")
+)
+_TAKEN = (
+    update(OutboxRow)
+    .values(
+        lease_no=OutboxRow.lease_no + 1,
+        lease_until=case(
+            (OutboxRow.kind == "deliver_order", bindparam("of_order", type_=_NOW.type)),
+            else_=bindparam("of_others", type_=_NOW.type),
+        ),
+        taken_at=_NOW,
+        # it was before; the clock has been set back since
+        rung_at=case(
+            (OutboxRow.rung_at >= _NOW, bindparam("just_before", type_=_NOW.type)),
+            else_=OutboxRow.rung_at,
+        ),
     )
+    .returning(
+        OutboxRow.id,
+        OutboxRow.lease_no,
+        OutboxRow.kind,
+        OutboxRow.store_id,
+        OutboxRow.subject_id,
+        OutboxRow.rung_at,
+        OutboxRow.news_at,
+    )
+    .execution_options(synchronize_session=False)
+)
+_TAKE = _TAKEN.where(_IS_MINE, OutboxRow.done_at.is_(None))
+_FINISH = (
+    update(OutboxRow)
+    .where(_IS_MINE)
+    .values(
+        lease_until=None,
+        looked_at=_NOW,
+        news_at=case((_NEWS_IS_OLD, None), else_=OutboxRow.news_at),
+        due_at=case((_WAS_RUNG, func.least(OutboxRow.due_at, _DUE)), else_=_DUE),
+    )
+    .returning(OutboxRow.id, OutboxRow.due_at, OutboxRow.news_at, OutboxRow.done_at)
+    .execution_options(synchronize_session=False)
+)
+_FINISH_OR_DONE = _FINISH.values(
+    done_at=case((_WAS_RUNG, OutboxRow.done_at), else_=_NOW)
+)

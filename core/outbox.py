@@ -17,6 +17,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
+    bindparam,
     func,
     select,
     update,
@@ -133,7 +134,7 @@ def add(
     )
     db.session.add(row)
     db.session.flush()
-    ring_after_commit(row)
+    ring_after_commit(row.id, row.due_at)
     return row.id
 
 
@@ -155,7 +156,7 @@ def make_due(row: OutboxRow, at: datetime | None = None, *, news: bool = False) 
         row.due_at = moment
     row.due_at = min(row.due_at, moment)
     row.rung_at = clock.now()
-    ring_after_commit(row)
+    ring_after_commit(row.id, row.due_at, first=row.news_at is not None)
 
 
 @inside_use_case
@@ -170,8 +171,13 @@ def hasten(order_ids: Sequence[int]) -> None:
 
 def of_order(order_id: int, *, lock: bool = False) -> OutboxRow | None:
     """The row of an order; None before it was released."""
-    query = select(OutboxRow).where(OutboxRow.order_id == order_id)
-    return db.session.scalar(query.with_for_update() if lock else query)
+    return db.session.scalar(
+        _OF_ORDER_LOCKED if lock else _OF_ORDER, {"order_id": order_id}
+    )
+
+
+_OF_ORDER = select(OutboxRow).where(OutboxRow.order_id == bindparam("order_id"))
+_OF_ORDER_LOCKED = _OF_ORDER.with_for_update()
 
 
 def request(kind: Kind, actor: Actor) -> OutboxRow:
@@ -220,8 +226,7 @@ def health() -> Health:
 
 
 @inside_use_case
-def ring_after_commit(row: OutboxRow) -> None:
+def ring_after_commit(outbox_id: int, due_at: datetime, *, first: bool = False) -> None:
     """Have a row that is due at once looked at after the commit."""
-    if row.due_at <= clock.now():
-        outbox_id, first = row.id, row.news_at is not None
+    if due_at <= clock.now():
         after_commit(lambda: ring([outbox_id], first=first))
