@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, func, select, text
+from sqlalchemy import ColumnElement, ForeignKeyConstraint, Index, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -127,10 +127,16 @@ def open_case(
 
 def is_open(kind: str, subject: str) -> bool:
     """Whether a person is already asked about this."""
-    query = select(Case.id).where(
-        Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None)
+    return bool(db.session.scalar(select(some_open(kind, subject))))
+
+
+def some_open(kind: str, subject: str) -> ColumnElement[bool]:
+    """`is_open`, in a statement."""
+    return (
+        select(Case.id)
+        .where(Case.kind == kind, Case.subject == subject, Case.closed_at.is_(None))
+        .exists()
     )
-    return db.session.scalar(query) is not None
 
 
 def judged_before(kind: str, subject: str, evidence: dict[str, Any]) -> bool:

@@ -56,6 +56,7 @@ from core.catalog.steps import BadShare, Rules, rules, set_rules
 from core.catalog.switches import (
     SALES,
     Pause,
+    is_paused,
     pause_network,
     pause_sales,
     paused_networks,
@@ -97,6 +98,7 @@ __all__ = [
     "cheapest_cost",
     "count_asked",
     "hold",
+    "is_paused",
     "is_refused",
     "keep",
     "keep_margins",

@@ -248,13 +248,11 @@ def cheapest_cost() -> int | None:
 def hold(bundle_ids: Iterable[int]) -> dict[int, Bundle]:
     """These bundles by id, kept from changing until the use case ends. By a function: no store may
     change one."""
-    query = text("SELECT * FROM makola_hold_bundles(:ids)").bindparams(
-        ids=list(bundle_ids)
-    )
-    return {
-        bundle.id: bundle
-        for bundle in db.session.scalars(select(Bundle).from_statement(query))
-    }
+    held = db.session.scalars(_HOLD, {"ids": list(bundle_ids)})
+    return {bundle.id: bundle for bundle in held}
+
+
+_HOLD = select(Bundle).from_statement(text("SELECT * FROM makola_hold_bundles(:ids)"))
 
 
 class Identity(Protocol):

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    delete,
+    exists,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
@@ -32,6 +39,11 @@ class Pause:
 def paused_networks() -> dict[str, Pause]:
     """The networks that are not sold now: network -> since when and why."""
     return {key: pause for key, pause in _pauses().items() if key != SALES}
+
+
+def is_paused(network: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """In a statement: whether the network of its row is not sold now."""
+    return exists().where(Setting.key == literal("paused.") + network)
 
 
 def sales_paused() -> Pause | None:

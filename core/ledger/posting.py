@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, bindparam, column, func, select, text
 
 from core.audit import Actor
 from core.base import clock, money, signed, tenancy
@@ -48,7 +48,10 @@ def open_store_accounts(store_id: int) -> None:
 @inside_use_case
 def hold_float() -> int:
     """The float by our books, in pesewas, kept from moving until the use case ends."""
-    return int(db.session.execute(text("SELECT makola_hold_float()")).scalar_one())
+    return int(db.session.execute(_HOLD_FLOAT).scalar_one())
+
+
+_HOLD_FLOAT = select(func.makola_hold_float())
 
 
 def hold(order: OrderLike, agent_price_pesewas: int, actor: Actor) -> None:
@@ -232,11 +235,19 @@ def post(
 def _book(said: dict[str, str]) -> Row[Any]:
     """Have the database write a posting: no role of the application may write the books itself. The
     store's role calls a function that moves money of its own store only."""
-    function = "makola_post" if tenancy.is_platform() else "makola_post_own"
+    statement = _POST if tenancy.is_platform() else _POST_OWN
     # it needs nothing of what is still to be written here
     with db.session.no_autoflush:
-        statement = f"SELECT * FROM {function}(:said, :mac)"  # noqa: S608 - a name from above
-        return db.session.execute(text(statement), said).one()
+        return db.session.execute(statement, said).one()
+
+
+_BOOKED = ("posting_id", "available_pesewas", "missing")
+_POST, _POST_OWN = (
+    text(f"SELECT {', '.join(_BOOKED)} FROM {function}(:said, :mac)").columns(  # noqa: S608
+        *map(column, _BOOKED)
+    )
+    for function in ("makola_post", "makola_post_own")
+)
 
 
 def count(order_id: int, kind: Kind) -> int:
@@ -257,12 +268,14 @@ def commit_is_open(order_id: int) -> bool:
 
 def next_commit(order_id: int) -> int | None:
     """The number of an order's next commit, from 1; None while one is open (`commit_is_open`)."""
-    ends = Posting.kind.in_(("capture", "supplier_refund", "write_off"))
-    begun = func.count().filter(Posting.kind == "commit")
-    ended = func.count().filter(ends)
     # postings are never pending: the database writes them
     with db.session.no_autoflush:
-        made, over = db.session.execute(
-            select(begun, ended).where(Posting.order_id == order_id)
-        ).one()
+        made, over = db.session.execute(_COMMITS, {"the_order": order_id}).one()
     return None if made > over else int(made) + 1
+
+
+_COMMITS = select(
+    func.count().filter(Posting.kind == "commit"),
+    func.count().filter(Posting.kind.in_(("capture", "supplier_refund", "write_off"))),
+).where(Posting.order_id == bindparam("the_order"))
+"""How many commits an order has, and how many postings that ended one."""

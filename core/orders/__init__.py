@@ -22,12 +22,15 @@ from core.orders import (
     receipts,
     telling,
 )
-from core.orders.absence import absence_counts_at, forget_absence, note_absent
+from core.orders.absence import (
+    absence_counts_at,
+    forget_absence,
+    has_twin,
+    note_absent,
+)
 from core.orders.advancing import (
     advance,
     by_id,
-    by_reference,
-    has_twin,
     locked,
     mark_unknown,
     note_look,
@@ -98,8 +101,7 @@ from core.orders.selecting import (
     release_many,
     undo_many,
 )
-from core.orders.sourcing import look as look_at_source
-from core.orders.sourcing import wording
+from core.orders.sourcing import find, wording
 from core.orders.states import (
     AGENT_ICONS,
     AGENT_LABELS,
@@ -123,6 +125,7 @@ from core.orders.tabs import (
 from core.orders.timeline import Moment, timeline
 from core.orders.unanswered import ask_owner, person_words
 from core.orders.waiting import (
+    SOME_WAIT_FOR_FLOAT,
     due_turns,
     let_older_go_first,
     wait_for_turn,
@@ -139,6 +142,7 @@ __all__ = [
     "LONGEST_PASTED",
     "LOOKED_THROUGH",
     "LOOKS",
+    "SOME_WAIT_FOR_FLOAT",
     "STATES",
     "TABS",
     "TRANSITIONS",
@@ -188,7 +192,6 @@ __all__ = [
     "by_code",
     "by_codes",
     "by_id",
-    "by_reference",
     "cancel",
     "cancel_many",
     "check",
@@ -201,6 +204,7 @@ __all__ = [
     "due_turns",
     "estimates",
     "expire_pending",
+    "find",
     "find_any",
     "forget_absence",
     "forget_number",
@@ -217,7 +221,6 @@ __all__ = [
     "lock_questions",
     "locked",
     "look",
-    "look_at_source",
     "mark_unknown",
     "new_code",
     "new_order_ref",

@@ -1,5 +1,6 @@
 """The proof that a claimed purchase was never made: two well-formed "not found", late enough after
 the claim and far enough apart by both clocks. The durations are written down in `core.base.config`.
+And whether a record without a reference may be another order's.
 """
 
 from __future__ import annotations
@@ -7,9 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
+from sqlalchemy import select
+
 from core.audit import SUPPLIER
 from core.base import clock, config
-from core.base.db import joined_transaction
+from core.base.db import db, joined_transaction
 from core.orders.advancing import locked
 from core.orders.model import Order
 from core.orders.timeline import log
@@ -91,3 +94,21 @@ def forget_absence(order_id: int) -> None:
             boot: {"claimed": mark["claimed"]}
             for boot, mark in order.steady_marks.items()
         }
+
+
+def has_twin(order: Order, since: datetime | None) -> bool:
+    """Whether the supplier may hold another order for this number and size, in what this work may
+    see.
+
+    `since`: only such as were sent at that time or later.
+    """
+    number = order.recipient_msisdn
+    query = select(Order.id).where(
+        Order.id != order.id,
+        Order.recipient_msisdn.in_((number, f"{number[:6]}xxx{number[-4:]}")),
+        Order.mb == order.mb,
+        Order.attempt > 0,
+    )
+    if since is not None:
+        query = query.where(Order.submitted_at >= since)
+    return db.session.scalar(query.limit(1)) is not None

@@ -8,10 +8,12 @@ are one transaction under the order's row lock.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from core import outbox
 from core.audit import SUPPLIER, WORKER, Actor
@@ -243,29 +245,6 @@ def _was_rung_since_taken(row: outbox.OutboxRow) -> bool:
     return row.taken_at is None or row.rung_at >= row.taken_at
 
 
-def by_reference(order_ref: str) -> Order | None:
-    """The order of that reference, in what this work may see."""
-    return db.session.scalar(select(Order).where(Order.order_ref == order_ref))
-
-
-def has_twin(order: Order, since: datetime | None) -> bool:
-    """Whether the supplier may hold another order for this number and size, in what this work may
-    see.
-
-    `since`: only such as were sent at that time or later.
-    """
-    number = order.recipient_msisdn
-    query = select(Order.id).where(
-        Order.id != order.id,
-        Order.recipient_msisdn.in_((number, f"{number[:6]}xxx{number[-4:]}")),
-        Order.mb == order.mb,
-        Order.attempt > 0,
-    )
-    if since is not None:
-        query = query.where(Order.submitted_at >= since)
-    return db.session.scalar(query.limit(1)) is not None
-
-
 def by_id(order_id: int) -> Order:
     """An order as it is now, in what this work may see."""
     return db.session.scalars(select(Order).where(Order.id == order_id)).one()
@@ -274,19 +253,31 @@ def by_id(order_id: int) -> Order:
 @inside_use_case
 def locked(order_id: int) -> Order:
     """An order, its row locked; asked of the database once."""
-    held = held_rows()
-    name = (Order, order_id)
-    if name not in held:
-        query = (
-            select(Order).where(Order.id == order_id).with_for_update(key_share=True)
-        )
-        # Read anew: a row that the use case had read without a lock may have changed until it got
-        # the lock.
-        held[name] = db.session.scalars(
-            query, execution_options={"populate_existing": True}
-        ).one()
-    order: Order = held[name]
+    (order,) = locked_all([order_id])
     return order
+
+
+@inside_use_case
+def locked_all(order_ids: Iterable[int]) -> list[Order]:
+    """Orders, their rows locked in id order; asked of the database once. Raises `KeyError` for one
+    that this work does not see."""
+    held = held_rows()
+    ids = sorted(order_ids)
+    missing = [order_id for order_id in ids if (Order, order_id) not in held]
+    if missing:
+        for order in db.session.scalars(_LOCKED, {"ids": missing}):
+            held[Order, order.id] = order
+    return [held[Order, order_id] for order_id in ids]
+
+
+# Read anew: a row that the use case had read without a lock may have changed until it got the lock.
+_LOCKED = (
+    select(Order)
+    .where(Order.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .order_by(Order.id)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 def _take_in(order: Order, news: News) -> None:

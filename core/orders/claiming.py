@@ -14,9 +14,9 @@ from core.audit import WORKER
 from core.base import clock, config, database_identity
 from core.base.db import db, joined_transaction
 from core.orders import sourcing
-from core.orders.advancing import locked, move
+from core.orders.advancing import locked_all, move
 from core.orders.model import Order
-from core.supplier import supply
+from core.supplier import records
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
         )
         found = [
             order
-            for order in map(locked, sorted(order_ids))
+            for order in locked_all(order_ids)
             if order.state == "queued" and not order.in_doubt
         ]
-        bundles = sourcing.hold_bundles(found)
+        sources = sourcing.hold(found)
         claims = [
             _claim(order)
             for order in found
-            if sourcing.settle(order, bundles[order.bundle_id])
+            if sourcing.settle(order, sources[order.bundle_id])
         ]
         if claims:
-            supply.open_purchase_call(
+            records.open_purchase_call(
                 [claim.order_ref for claim in claims],
                 claims[0].attempt if len(claims) == 1 else None,
             )

@@ -34,8 +34,8 @@ def requeue_absent(order_id: int) -> bool:
         )
         is_spent = order.resends >= most
         if sourcing.was_refused(order):
-            bundle = sourcing.hold_bundles([order])[order.bundle_id]
-            if is_spent or sourcing.why_not(order, bundle):
+            source = sourcing.hold([order])[order.bundle_id]
+            if is_spent or sourcing.why_not(order, source.bundle):
                 text = (
                     "The supplier does not sell it under that name now, and it never had the order;"
                     " the money is back."
@@ -114,10 +114,10 @@ def buy_other(order_id: int, attempt: int) -> bool:
         ):
             return False
         refused = sourcing.wording(order)
-        bundle = sourcing.hold_bundles([order])[order.bundle_id]
+        source = sourcing.hold([order])[order.bundle_id]
         if (
-            sourcing.why_not(order, bundle)
-            or not sourcing.settle(order, bundle)
+            sourcing.why_not(order, source.bundle)
+            or not sourcing.settle(order, source)
             or sourcing.wording(order) == refused
         ):
             return False

@@ -7,7 +7,12 @@ bought.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import BigInteger, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from core import catalog
 from core.audit import WORKER
@@ -22,18 +27,52 @@ from core.orders.states import WAIT_TEXT
 from core.orders.timeline import log
 
 
-def why_not(order: Order, bundle: Bundle) -> str | None:
+class Sold(Protocol):
+    """What of a bundle says whether it can be bought: the bundle, or columns of it."""
+
+    @property
+    def unlisted_since(self) -> datetime | None: ...
+    @property
+    def active(self) -> bool: ...
+    @property
+    def cost_pesewas(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """An order, and why it must not be bought now: `paused`, or as `why_not` says; None when it
+    may."""
+
+    order: Order
+    stop: str | None
+
+
+_FOUND = (
+    select(
+        Order,
+        Bundle.unlisted_since,
+        Bundle.active,
+        Bundle.cost_pesewas,
+        catalog.is_paused(Order.network).label("is_paused"),
+    )
+    .join(Bundle, Bundle.id == Order.bundle_id)
+    .where(Order.id == bindparam("order_id"))
+)
+
+
+def find(order_id: int) -> Found:
+    """An order, and what the catalogue says of buying it, without a lock: a claim asks again under
+    its own."""
+    row: Any = db.session.execute(_FOUND, {"order_id": order_id}).one()
+    stop = "paused" if row.is_paused else why_not(row.Order, row)
+    return Found(row.Order, stop)
+
+
+def why_not(order: Order, bundle: Sold) -> str | None:
     """Why this order must not be bought now: a key of `WAIT_TEXT`, or None."""
     if bundle.unlisted_since is not None or not bundle.active:
         return "unlisted"
     return "cost" if bundle.cost_pesewas >= order.agent_price_pesewas else None
-
-
-def look(order: Order) -> str | None:
-    """`why_not` by the catalogue as it stands, without a lock: a claim asks again under its own."""
-    return why_not(
-        order, db.session.get_one(Bundle, order.bundle_id, populate_existing=True)
-    )
 
 
 def refuse(order: Order, bundle: Bundle) -> None:
@@ -62,22 +101,28 @@ def refuse(order: Order, bundle: Bundle) -> None:
         )
 
 
-def settle(order: Order, bundle: Bundle) -> bool:
+@dataclass(frozen=True)
+class Source:
+    """A locked bundle, and how the offer that stands for it is named at the supplier."""
+
+    bundle: Bundle
+    product_name: str
+    capacity: str
+
+
+def settle(order: Order, source: Source) -> bool:
     """Inside a claim, order and bundle locked: name the offer and its cost. False when it must
     wait; it says why then."""
-    reason = why_not(order, bundle)
+    reason = why_not(order, source.bundle)
     if reason is not None:
         if order.wait_reason != reason:
             order.wait_reason = reason
             order.version += 1
             log(order, WORKER, "wait", f"Waiting: {WAIT_TEXT[reason]}.")
         return False
-    offer = db.session.scalars(
-        select(SupplierOffer).where(SupplierOffer.id == bundle.offer_id)
-    ).one()
-    order.product_name = offer.product_name
-    order.capacity = offer.capacity
-    order.cost_pesewas = bundle.cost_pesewas
+    order.product_name = source.product_name
+    order.capacity = source.capacity
+    order.cost_pesewas = source.bundle.cost_pesewas
     return True
 
 
@@ -93,6 +138,21 @@ def was_refused(order: Order) -> bool:
 
 
 @inside_use_case
-def hold_bundles(orders: list[Order]) -> dict[int, Bundle]:
-    """The bundles of locked orders, kept from changing until the use case ends."""
-    return catalog.hold({order.bundle_id for order in orders})
+def hold(orders: list[Order]) -> dict[int, Source]:
+    """What locked orders are bought from, by the ids of their bundles, which are kept from changing
+    until the use case ends."""
+    bundles = catalog.hold({order.bundle_id for order in orders})
+    ids = [bundle.offer_id for bundle in bundles.values()]
+    offers = {
+        offer_id: names
+        for offer_id, *names in db.session.execute(_OFFERS, {"ids": ids})
+    }
+    return {
+        bundle.id: Source(bundle, *offers[bundle.offer_id])
+        for bundle in bundles.values()
+    }
+
+
+_OFFERS = select(
+    SupplierOffer.id, SupplierOffer.product_name, SupplierOffer.capacity
+).where(SupplierOffer.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))

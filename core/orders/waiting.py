@@ -89,6 +89,15 @@ def wait_for_turn(order_id: int) -> None:
             order.version += 1
 
 
+_WAITS_FOR_FLOAT = and_(
+    # as a constant: a plan for any values uses the index of what is open for it alone
+    Order.state == literal_column("'queued'"),
+    Order.wait_reason == "float",
+)
+SOME_WAIT_FOR_FLOAT = select(Order.id).where(_WAITS_FOR_FLOAT).exists()
+"""In a statement: whether some order waits for float."""
+
+
 def waiting_for_float() -> FloatWait | None:
     """Who waits for float, in what this work may see; None when nobody does."""
     line = select(
@@ -96,9 +105,7 @@ def waiting_for_float() -> FloatWait | None:
         func.min(Order.queued_at),
         func.min(Order.cost_pesewas),
     )
-    # as a constant: a plan for any values uses the index of what is open for it alone
-    is_queued = Order.state == literal_column("'queued'")
-    line = line.where(is_queued, Order.wait_reason == "float")
+    line = line.where(_WAITS_FOR_FLOAT)
     many, since, least = db.session.execute(line).one()
     if since is not None and least is not None:
         return FloatWait(many, since, least)

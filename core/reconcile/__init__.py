@@ -27,10 +27,12 @@ from core.reconcile.funding import (
 )
 from core.reconcile.renewing import free_pesewas, renew
 from core.reconcile.rounding import today_pesewas as rounding_today
+from core.reconcile.standing import Standing, held_standing, standing
 
 __all__ = [
     "Doubts",
     "NotConfirmable",
+    "Standing",
     "booked_for",
     "books_mark",
     "buying_stopped",
@@ -40,9 +42,11 @@ __all__ = [
     "float_pesewas",
     "free_pesewas",
     "funding_amounts",
+    "held_standing",
     "money_came_since",
     "note_balance",
     "renew",
     "rounding_today",
     "spendable_pesewas",
+    "standing",
 ]

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 
 from core import cases, ledger, orders
 from core.audit import SYSTEM
@@ -24,7 +23,7 @@ from core.base import clock, config, money
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
-from core.reconcile import returned, rounding, suspects
+from core.reconcile import returned, rounding, standing, suspects
 from core.reconcile.doubts import Doubts, doubts
 from core.reconcile.float_books import (
     DROP,
@@ -35,9 +34,8 @@ from core.reconcile.float_books import (
     float_pesewas,
     spendable_pesewas,
 )
-from core.supplier import supply
 from core.supplier.balances import BalanceRead
-from core.supplier.supply import SUPPLIER
+from core.supplier.supply import SUPPLIER, SupplierState
 
 log = structlog.get_logger("balance")
 
@@ -48,7 +46,7 @@ BY_PURCHASE = " (told with a purchase)"
 class _Reading:
     """One balance beside our books, all in pesewas. The books move with what is booked for it."""
 
-    link: supply.SupplierState
+    link: SupplierState
     balance_pesewas: int
     told: str
     """The balance in cedis with every digit, as the supplier sent it; may be empty."""
@@ -86,16 +84,17 @@ def note_balance(
         candidates: frozenset[int] = frozenset()
         if not by_purchase:
             candidates = returned.lock_candidates(balance_pesewas, float_pesewas())
-        link = supply.locked_state()
-        breaks = _locked_breaks()
+        link, breaks = standing.locked_link()
         orders.lock_questions(candidates)
+        held_pesewas = ledger.hold_float()
+        beside = standing.beside()  # what is said of a float that stands still
         reading = _Reading(
             link,
             balance_pesewas,
             said,
-            float_pesewas=ledger.hold_float(),
-            mark=books_mark(),
-            doubt=doubts(),
+            float_pesewas=held_pesewas,
+            mark=beside.mark,
+            doubt=beside.doubt,
         )
         verdict, ask = _verdict(reading, breaks, candidates, mark)
         difference = link.break_pesewas
@@ -104,11 +103,10 @@ def note_balance(
         was_stopped = any(case.kind == DROP for case in breaks)
         may_stop = was_stopped or since is not None
         is_stopped = may_stop and buying_stopped()
-        is_waited_for = orders.waiting_for_float() is not None
     if ask and difference is not None and since is not None:
         suspects.ring(difference, since, reading.slack_pesewas)
     _say_what_stops(was_stopped, is_stopped, verdict)
-    if is_waited_for:
+    if beside.some_wait:
         orders.wake("float", spendable_pesewas())
     return verdict
 
@@ -128,21 +126,6 @@ def _verdict(
     booked = "" if moved else _book_what_is_certain(reading, candidates)
     verdict, ask = _judge(reading, breaks, moved=moved)
     return verdict + booked, ask
-
-
-def _locked_breaks() -> Sequence[Case]:
-    """The open cases about a balance that does not fit, locked."""
-    query = (
-        select(Case)
-        .where(
-            Case.kind.in_((RISE, DROP)),
-            Case.subject == SUBJECT,
-            Case.closed_at.is_(None),
-        )
-        .order_by(Case.id)
-        .with_for_update()
-    )
-    return db.session.scalars(query).all()
 
 
 def _open_ledger(reading: _Reading) -> None:

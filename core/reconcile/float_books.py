@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import and_, select
 
 from core import cases
 from core.base import config
@@ -17,17 +17,26 @@ from core.supplier import supply
 
 SUBJECT = "float"
 RISE, DROP = "float_funded", "unexpected_charge"
+_IS_FLOAT = and_(
+    Account.name == "supplier_float",
+    Account.store_id.is_(None),  # of no store, as its index says
+)
+FLOAT = select(Account.balance_pesewas).where(_IS_FLOAT)
+"""Our float at the supplier by our own books."""
+_FLOAT_ACCOUNT = select(Account.id).where(_IS_FLOAT).scalar_subquery()
+MARK = (
+    select(Entry.id)
+    .where(Entry.account_id == _FLOAT_ACCOUNT)
+    .order_by(Entry.id.desc())
+    .limit(1)
+)
+"""As `books_mark`; no row for an empty ledger."""
 
 
 @needs_across_stores
 def float_pesewas() -> int:
     """Our float at the supplier by our own books."""
-    found = db.session.scalar(
-        select(Account.balance_pesewas).where(
-            Account.name == "supplier_float", Account.store_id.is_(None)
-        )
-    )
-    return int(found or 0)
+    return int(db.session.scalar(FLOAT) or 0)
 
 
 @needs_across_stores
@@ -65,7 +74,7 @@ def money_came_since(moment: datetime) -> bool:
     newest = (
         select(Posting.at)
         .join(Entry, Entry.posting_id == Posting.id)
-        .where(Entry.account_id == _float_account(), Entry.amount_pesewas > 0)
+        .where(Entry.account_id == _FLOAT_ACCOUNT, Entry.amount_pesewas > 0)
         .order_by(Entry.id.desc())
         .limit(1)
     )
@@ -83,18 +92,4 @@ def buying_stopped() -> bool:
 def books_mark() -> int:
     """Names the present state of the float account: it differs as soon as anything is booked
     there."""
-    newest = (
-        select(Entry.id)
-        .where(Entry.account_id == _float_account())
-        .order_by(Entry.id.desc())
-        .limit(1)
-    )
-    return int(db.session.scalar(newest) or 0)
-
-
-def _float_account() -> ScalarSelect[int]:
-    # of no store, as its index says
-    query = select(Account.id).where(
-        Account.name == "supplier_float", Account.store_id.is_(None)
-    )
-    return query.scalar_subquery()
+    return int(db.session.scalar(MARK) or 0)

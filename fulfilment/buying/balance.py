@@ -15,6 +15,7 @@ from core.base import clock, config, tenancy
 from core.base.db import end_read
 from core.leases import Lease
 from core.orders import Order
+from core.reconcile import Standing
 from core.supplier import balances, budget, supply
 from fulfilment.buying import supplier_link
 from fulfilment.outcome import Outcome
@@ -137,30 +138,27 @@ def note_answered(
         read(supplier)
 
 
-def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
+def too_low_for(
+    cost_pesewas: int, supplier: Supplier, found: Standing | None = None
+) -> bool:
     """Whether the float less its reserve cannot pay `cost_pesewas`, by our books or by the
-    supplier's last word.
+    supplier's last word. `found`: what was read of them just now.
 
     Before a purchase our own books decide; a read keeps them honest. It is made
     first when the last one is stale, when the order is large and would be bought, and when only the
     supplier's word is in the way though money came in since. No information leaves the decision to
     the books.
     """
-    settings = config.current()
     with tenancy.across_stores():
-        link = supply.state()
-        countable = reconcile.countable_pesewas(link)
-        spendable = reconcile.spendable_pesewas(link, countable)
-        read_at = link.last_balance_at
-        stale = read_at is None or clock.now() - read_at > clock.delta(
-            settings.balance_fresh_s
-        )
-        large = cost_pesewas * 10_000 > countable * settings.large_order_bp
+        now = found or reconcile.standing()
+        spendable = now.spendable_pesewas
         if cost_pesewas <= spendable:
-            worth_asking = stale or large
+            worth_asking = not pays(cost_pesewas, now)
         else:
-            payable = cost_pesewas <= countable - settings.float_reserve_pesewas
-            worth_asking = stale or (
+            reserve = config.current().float_reserve_pesewas
+            payable = cost_pesewas <= now.countable_pesewas - reserve
+            read_at = now.link.last_balance_at
+            worth_asking = _is_stale(now) or (
                 payable and read_at is not None and reconcile.money_came_since(read_at)
             )
     if worth_asking and supply.take_call("other") == 0.0:
@@ -170,17 +168,39 @@ def too_low_for(cost_pesewas: int, supplier: Supplier) -> bool:
     return cost_pesewas > spendable
 
 
-def older_goes_first(order: Order) -> bool:
-    """Whether an older order waits for float that is there now: it is made due, and `order` should
-    look again soon."""
+def pays(cost_pesewas: int, found: Standing) -> bool:
+    """Whether the float pays so much for sure, so that the supplier need not be asked first."""
+    large = cost_pesewas * 10_000 > (
+        found.countable_pesewas * config.current().large_order_bp
+    )
+    return (
+        cost_pesewas <= found.spendable_pesewas and not large and not _is_stale(found)
+    )
+
+
+def _is_stale(found: Standing) -> bool:
+    read_at = found.link.last_balance_at
+    fresh = clock.delta(config.current().balance_fresh_s)
+    return read_at is None or clock.now() - read_at > fresh
+
+
+def told_since(found: Standing) -> Standing:
+    """`found`; when the supplier has told a balance since it was read, what stands now."""
     with tenancy.across_stores():
-        if (
-            orders.waiting_for_float() is None
-            or budget.room(supply.state())["purchase"] == 0
-        ):
+        if supply.state().last_balance_at == found.link.last_balance_at:
+            return found
+        return reconcile.standing()
+
+
+def older_goes_first(order: Order, found: Standing | None = None) -> bool:
+    """Whether an older order waits for float that is there now: it is made due, and `order` should
+    look again soon. `found`: what was read of the float just now."""
+    with tenancy.across_stores():
+        now = found or reconcile.standing()
+        if not now.some_wait or budget.room(now.link)["purchase"] == 0:
             # Nobody can buy now: the budget says until when, better than a second at a time.
             return False
-        return orders.let_older_go_first(order, reconcile.spendable_pesewas())
+        return orders.let_older_go_first(order, now.spendable_pesewas)
 
 
 def note_short(order: Order) -> None:

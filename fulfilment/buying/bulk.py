@@ -13,19 +13,20 @@ from itertools import accumulate
 from core import catalog, orders
 from core.base import clock, config, tenancy
 from core.orders import Order
-from core.supplier import budget, supply
+from core.reconcile import Standing
+from core.supplier import budget
 from fulfilment.buying import balance
 from integrations.ports import Supplier
 
 
-def companions(order: Order, supplier: Supplier) -> list[Order]:
+def companions(order: Order, supplier: Supplier, found: Standing) -> list[Order]:
     """The orders to buy in one call with `order`, oldest first; none when it goes alone. The
-    wallet's turn is held."""
+    wallet's turn is held. `found`: what was read of the float just now."""
     settings = config.current()
     if settings.bulk != "auto" or order.ever_unknown:
         return []
     with tenancy.across_stores():
-        link = supply.state()
+        link = found.link
         if link.bulk_off_until is not None and link.bulk_off_until > clock.now():
             return []
         paused = catalog.paused_networks()
@@ -38,19 +39,21 @@ def companions(order: Order, supplier: Supplier) -> list[Order]:
     is_scarce = 0 < calls_left <= len(due)
     if len(due) + 1 < settings.bulk_lines or not is_scarce:
         return []
-    return _affordable(order, due[: settings.bulk_lines - 1], supplier)
+    return _affordable(order, due[: settings.bulk_lines - 1], supplier, found)
 
 
 def _affordable(
     order: Order,
     chosen: list[Order],
     supplier: Supplier,
+    found: Standing,
 ) -> list[Order]:
     """As many of `chosen`, oldest first, as the float pays for along with `order`."""
     costs = (one.cost_pesewas for one in chosen)
     totals = list(accumulate(costs, initial=order.cost_pesewas))
     for total in reversed(totals):
-        if not balance.too_low_for(total, supplier):
+        if not balance.too_low_for(total, supplier, found):
             return chosen
+        found = balance.told_since(found)
         chosen = chosen[:-1]
     return []

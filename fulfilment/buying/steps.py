@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core import catalog, leases, orders
+from core import leases, orders, reconcile
 from core.base import clock, config, tenancy
 from core.base.db import end_read, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.leases import Lease
 from core.orders import Claim, Order
+from core.reconcile import Standing
 from core.supplier import supply
+from core.supplier.budget import Share
 from fulfilment.buying import (
     answers,
     applying,
@@ -33,17 +35,18 @@ from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
 
 _TURN_AGAIN_S = 1
-_PAUSED_AGAIN_S = 60
 _SOURCE_AGAIN_S = 60
-"""An order that waits for the network's list, or its price, looks again after this."""
+"""An order whose network is paused, or that waits for the network's list, or its price, looks again
+after this."""
 
 
 @dataclass(frozen=True)
 class Begun:
-    """The order as the job found it. `pause_s`: no call is left to look it up for so many
-    seconds."""
+    """The order as the job found it. `stop`: why it must not be bought now (a key of
+    `orders.WAIT_TEXT`). `pause_s`: no call is left to look it up for so many seconds."""
 
     order: Order
+    stop: str | None = None
     pause_s: float = 0.0
 
 
@@ -71,12 +74,12 @@ class Claims:
 @inside_use_case
 def begin(lease: Lease) -> Begun:
     """Read the order, and take the call of a look-up, with the lease in one transaction."""
-    order = orders.by_id(lease.subject_id)
+    found = orders.find(lease.subject_id)
+    order = found.order
     if order.state in ("pending", "queued") or _was_never_sent(order):
-        return Begun(order)
-    return Begun(
-        order, supply.take_call("news" if lease.news_at is not None else "other")
-    )
+        return Begun(order, found.stop)
+    share: Share = "news" if lease.news_at is not None else "other"
+    return Begun(order, pause_s=supply.take_call(share))
 
 
 def deliver(lease: Lease, begun: Begun, supplier: Supplier) -> Outcome:
@@ -85,7 +88,7 @@ def deliver(lease: Lease, begun: Begun, supplier: Supplier) -> Outcome:
     if order.state == "pending":
         return Outcome(orders.let_go(order.id))
     if order.state == "queued":
-        return _buy(lease, order, supplier)
+        return _buy(lease, begun, supplier)
     if _was_never_sent(order):
         return Outcome(None)
     if begun.pause_s:
@@ -123,16 +126,14 @@ def _look(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
     return applying.close(lease, order.id, act)
 
 
-def _buy(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
+def _buy(lease: Lease, begun: Begun, supplier: Supplier) -> Outcome:
     """Try to buy a queued order. Every reason not to is written on the order, with the moment of
     the next try."""
+    order = begun.order
     if order.in_doubt:
         return applying.close(lease, order.id, lambda: orders.ask_first(order.id))
-    if order.network in catalog.paused_networks():
-        return _wait(lease, order, Wait(clock.after(_PAUSED_AGAIN_S), "paused"))
-    unsold = orders.look_at_source(order)
-    if unsold is not None:
-        return _wait(lease, order, Wait(clock.after(_SOURCE_AGAIN_S), unsold))
+    if begun.stop is not None:
+        return _wait(lease, order, Wait(clock.after(_SOURCE_AGAIN_S), begun.stop))
     end_read()  # nothing is held open while this waits for its turn
     with supplier_link.wallet_turn() as turn:
         if not turn:
@@ -165,35 +166,48 @@ def _claim(order: Order, supplier: Supplier) -> Wait | Claims:
     With the look right before a resend both calls are taken or none: none is spent on finding that
     the other is not left.
     """
-    link = supply.state()  # held here, so that all who ask below read it once
-    closed = supplier_link.closed()
+    claimed = _claim_at_once(order) if config.current().bulk == "off" else None
+    if claimed is not None:
+        return claimed
+    found = reconcile.standing()
+    closed = supplier_link.closed(found)
     if closed is not None:
         return Wait(closed.until, closed.reason)
-    if balance.too_low_for(order.cost_pesewas, supplier):
+    if balance.too_low_for(order.cost_pesewas, supplier, found):
         balance.note_short(order)
         return Wait(clock.after(config.current().low_float_wait_s), "float")
-    if balance.older_goes_first(order):
+    now = balance.told_since(found)
+    if balance.older_goes_first(order, now):
         return Wait(clock.jittered(_TURN_AGAIN_S))
-    if supply.state().last_balance_at != link.last_balance_at:
-        closed = (
-            supplier_link.closed()
-            # the balance was read just now, and may have found a charge nobody can explain
-        )
+    if now is not found:
+        # the balance was read just now, and may have found a charge nobody can explain
+        closed = supplier_link.closed(now)
         if closed is not None:
             return Wait(closed.until, closed.reason)
-    companions = bulk.companions(order, supplier)
+    companions = bulk.companions(order, supplier, now)
     if companions:
         return _claim_together(order, companions)
     with transaction():
-        pause_s = supply.take_call("purchase", 2 if order.ever_unknown else 1)
-        if pause_s:
-            return _no_call(order, pause_s)
-        return Claims(
-            orders.claim_together([order.id]),
-            {},
-            {},
-            link.is_in_order,
-        )
+        return _claim_alone(order, now)
+
+
+def _claim_at_once(order: Order) -> Wait | Claims | None:
+    """The claim of an order alone; None when something is to be asked or decided before."""
+    with transaction():
+        found = reconcile.held_standing()
+        if found is None or found.some_wait or supplier_link.closed(found) is not None:
+            return None
+        pays = balance.pays(order.cost_pesewas, found)
+        return _claim_alone(order, found) if pays else None
+
+
+@inside_use_case
+def _claim_alone(order: Order, found: Standing) -> Wait | Claims:
+    pause_s = supply.take_call("purchase", 2 if order.ever_unknown else 1)
+    if pause_s:
+        return _no_call(order, pause_s)
+    claims = orders.claim_together([order.id])
+    return Claims(claims, {}, {}, found.link.is_in_order)
 
 
 def _claim_together(order: Order, companions: Sequence[Order]) -> Wait | Claims:

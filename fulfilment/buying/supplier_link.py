@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, func, literal, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from core import orders, reconcile
+from core import orders
 from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.base.locks import Lock
+from core.reconcile import Standing
 from core.supplier import supply
 from integrations.ports import (
     LookupResult,
@@ -27,6 +28,9 @@ from integrations.ports import (
 )
 
 _TURN_WAIT_MS = 3_000
+_TRY = select(func.pg_try_advisory_lock(literal(Lock.WALLET, BigInteger)))
+_WAIT = select(func.pg_advisory_lock(literal(Lock.WALLET, BigInteger)))
+_UNLOCK = select(func.pg_advisory_unlock(literal(Lock.WALLET, BigInteger)))
 NO_BULK = ("bulk_moved", "no_bulk", "batch_refused")
 """Reasons for which a line of a bulk call was not bought though the supplier was reached
 (`ports.Supplier.submit_bulk`)."""
@@ -82,9 +86,17 @@ def wallet_turn() -> Iterator[bool]:
 
 
 def _take_turn(connection: Connection) -> bool:
+    if connection.scalar(_TRY):
+        return True
     connection.execute(text(f"SET lock_timeout = {_TURN_WAIT_MS}"))
+    is_ours = _comes_in_time(connection)
+    connection.execute(text("RESET lock_timeout"))
+    return is_ours
+
+
+def _comes_in_time(connection: Connection) -> bool:
     try:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": Lock.WALLET})
+        connection.execute(_WAIT)
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
             raise
@@ -93,28 +105,23 @@ def _take_turn(connection: Connection) -> bool:
 
 
 def _is_given_back(connection: Connection, was_ours: bool) -> bool:
-    """Whether this session has neither the lock nor the limit any more. A connection that is lost
-    has freed it: what was done with the turn stands."""
+    """Whether this session has not got the lock any more. A connection that is lost has freed it:
+    what was done with the turn stands."""
+    if not was_ours:
+        return True
     try:
-        connection.execute(text("RESET lock_timeout"))
-        if not was_ours:
-            return True
-        unlock = text("SELECT pg_advisory_unlock(:key)")
-        return bool(connection.scalar(unlock, {"key": Lock.WALLET}))
+        return bool(connection.scalar(_UNLOCK))
     except DBAPIError:
         return False
 
 
-def closed() -> Closed | None:
-    """Whether purchases are stopped now: the breaker, refused credentials, or a charge that no
-    order explains."""
-    link = supply.state()
-    now = clock.now()
-    if link.breaker_open_until is not None and link.breaker_open_until > now:
+def closed(found: Standing) -> Closed | None:
+    """Whether purchases are stopped: the breaker, refused credentials, or a charge that no order
+    explains."""
+    link = found.link
+    if link.breaker_open_until is not None and link.breaker_open_until > clock.now():
         return Closed(link.breaker_reason or "breaker", link.breaker_open_until)
-    with tenancy.across_stores():
-        stopped = reconcile.buying_stopped()
-    if stopped:
+    if found.is_stopped:
         return Closed("balance_break", clock.after(_STOPPED_AGAIN_S))
     return None
 

@@ -18,7 +18,7 @@ from core.audit import SYSTEM
 from core.base import clock, config, tenancy
 from core.base.db import transaction
 from core.orders import Order
-from core.supplier import supply
+from core.supplier import records, supply
 from fulfilment import jobs
 from fulfilment.buying import balance, schedule, supplier_link
 from integrations.ports import (
@@ -43,7 +43,7 @@ def purchases(desk: Desk) -> int:
         return len(
             [
                 line
-                for line in supply.calls(endpoint="purchase")
+                for line in records.calls(endpoint="purchase")
                 if line.answered_at is not None
             ]
         )
@@ -51,7 +51,7 @@ def purchases(desk: Desk) -> int:
 
 def balance_reads(desk: Desk) -> int:
     with tenancy.across_stores():
-        return len(supply.calls(endpoint="balance"))
+        return len(records.calls(endpoint="balance"))
 
 
 def test_what_the_float_cannot_pay_is_not_even_tried(
@@ -633,9 +633,9 @@ def test_a_call_that_cannot_be_logged_for_a_database_that_is_down_is_no_error(
     def down(**_values: object) -> None:
         raise OperationalError("INSERT", {}, Exception("gone"))
 
-    monkeypatch.setattr(supply, "record_call", down)
+    monkeypatch.setattr(records, "record_call", down)
     assert isinstance(desk.client.balance(), Balance)
-    assert [line for line in supply.calls() if line.endpoint == "balance"] == []
+    assert [line for line in records.calls() if line.endpoint == "balance"] == []
 
 
 def test_the_ladder_of_every_state_has_a_next_moment_or_an_end(desk: Desk) -> None:

@@ -20,14 +20,14 @@ from tests.support.settings import Using
 
 LIMITS = {
     # step: statements, commits, reads of the order
-    "place": (12, 1, 3),
-    "process": (10, 1, 1),
-    "let go": (16, 3, 2),
-    "lease": (3, 1, 0),
-    "buy": (45, 5, 3),
-    "look up": (15, 3, 2),
-    "webhook": (8, 1, 1),
-    "settle": (17, 3, 2),
+    "place": (11, 1, 3),
+    "process": (9, 1, 1),
+    "let go": (11, 3, 2),
+    "lease": (2, 1, 0),
+    "buy": (25, 5, 3),
+    "look up": (9, 3, 2),
+    "webhook": (6, 1, 1),
+    "settle": (11, 3, 2),
 }
 """`buy` and `look up` include the lease's own transaction and the end of the row. The draft is
 counted in the store's tests."""

@@ -21,9 +21,10 @@ from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.cases import Case
 from core.orders import Order
-from core.supplier import balances, supply
+from core.supplier import balances, records, supply
 from fulfilment import jobs
-from fulfilment.buying import balance
+from fulfilment.buying import balance, steps
+from fulfilment.outcome import Outcome
 from integrations.datamart.client import DataMart
 from integrations.ports import (
     Accepted,
@@ -78,7 +79,7 @@ def reads() -> list[str]:
 
 def asked(desk: Desk) -> int:
     with tenancy.across_stores():
-        return len(supply.calls(endpoint="balance"))
+        return len(records.calls(endpoint="balance"))
 
 
 def ask(desk: Desk) -> str:
@@ -622,22 +623,22 @@ def test_of_two_workers_at_once_the_older_order_gets_the_float(
     move_theirs(desk, COST)
     desk.jump(61)
     at_wallet = threading.Event()
-    look_at_source = orders.look_at_source
+    buy = steps._buy
 
-    def the_older_dawdles(order: Order) -> str | None:
+    def the_older_dawdles(*words: Any) -> Outcome:
         """Before the wallet's turn, so that the younger has it first."""
         if threading.current_thread().name == "old":
             assert at_wallet.wait(10)
-        return look_at_source(order)
+        return buy(*words)
 
     yields = balance.older_goes_first
 
-    def yielded(order: Order) -> bool:
-        found = yields(order)
+    def yielded(*words: Any) -> bool:
+        found = yields(*words)
         at_wallet.set()
         return found
 
-    monkeypatch.setattr(orders, "look_at_source", the_older_dawdles)
+    monkeypatch.setattr(steps, "_buy", the_older_dawdles)
     monkeypatch.setattr(balance, "older_goes_first", yielded)
     with tenancy.across_stores():
         leased = {

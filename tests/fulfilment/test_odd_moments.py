@@ -162,9 +162,9 @@ def test_a_bug_of_ours_before_the_work_puts_one_order_off_and_asks_a_person(
 ) -> None:
     """The lease and what a job reads first are one transaction, which the bug undoes."""
     broken, sound = desk.release(), desk.release()
-    by_id = steps.orders.by_id
+    find = steps.orders.find
     monkeypatch.setattr(
-        steps.orders, "by_id", lambda id_: 1 // (id_ != broken.id) and by_id(id_)
+        steps.orders, "find", lambda id_: 1 // (id_ != broken.id) and find(id_)
     )
     with pytest.raises(ZeroDivisionError):
         desk.work()

@@ -45,7 +45,9 @@ NOT_THE_ROAD = (
 STOPPED, NEVER_CAME, BROKE = 77, 0, 78
 _SQL = "sql: "
 _WRITES = ("INSERT", "UPDATE", "DELETE")
-_LOCKS = ("PG_ADVISORY_LOCK", "FOR UPDATE", "FOR NO KEY UPDATE")
+_LOCKS = ("ADVISORY_LOCK", "FOR UPDATE", "FOR NO KEY UPDATE")
+_PARTS_OF = "WITH "
+"""So begins a statement whose parts may write."""
 _WIRE = frozenset({"connection.connect_tcp.complete", "http11.send_request_headers.complete",
                    "http11.send_request_body.complete"})  # fmt: skip
 """Steps of a call after which the supplier knows more than before."""
@@ -137,7 +139,10 @@ class Tracer:
         self, _connection: Any, _cursor: Any, statement: str, *_more: Any
     ) -> None:
         text = statement.upper()
-        if text.startswith(_WRITES) or any(word in text for word in _LOCKS):
+        writes = text.startswith(_WRITES) or (
+            text.startswith(_PARTS_OF) and any(f"({word} " in text for word in _WRITES)
+        )
+        if writes or any(word in text for word in _LOCKS):
             self._written += 1
         self._reach(_SQL + " ".join(statement.split()[:3]))
 

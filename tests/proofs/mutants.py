@@ -76,7 +76,7 @@ def _claim_before_call() -> list[Undo]:
         with joined_transaction():
             found = [
                 order
-                for order in map(claiming.locked, sorted(order_ids))
+                for order in claiming.locked_all(order_ids)
                 if order.state == "queued"
             ]
             until = clock.steady_s() + clock.seconds(config.current().send_lease_s)
