@@ -127,7 +127,7 @@ def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
         g.scope.enter_context(tenancy.across_stores())
     elif current_user.store_id is not None:
         tenancy.use(current_user.store_id)
-        g.store = stores.by_id(current_user.store_id)
+        g.store = stores.by_id_at_once(current_user.store_id)
     return None
 
 

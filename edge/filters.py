@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 import flask_login
 from flask import Flask, g, has_request_context, request
@@ -117,9 +118,14 @@ def age(moment: datetime | None) -> str:
 def icon(name: str) -> Markup:
     """One symbol of `static/icons.svg`, hidden from screen readers: it always stands beside a
     word."""
+    return _icon(static.static_url("icons.svg"), name)
+
+
+@lru_cache(maxsize=200)
+def _icon(drawings: str, name: str) -> Markup:
     return Markup(
         '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>'
-    ).format(static.static_url("icons.svg"), name)
+    ).format(drawings, name)
 
 
 def wants_fragment() -> bool:
