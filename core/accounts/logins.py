@@ -5,14 +5,26 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 
-from sqlalchemy import ColumnElement, ForeignKey, case, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Text,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.accounts import guessing
 from core.accounts.users import Membership, User
-from core.base import browsers, clock, config
+from core.base import browsers, clock, config, round_trip
+from core.base.asks import Ask
 from core.base.db import Model, db, rows_changed, transaction
 from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
@@ -101,26 +113,14 @@ def start_login(
 def login_of(token: str, door: Door) -> Login | None:
     """The log-in a token stands for at this door, or None when it ended, idled out or belongs to
     another door."""
-    theirs = (
-        select(func.count())
-        .select_from(Membership)
-        .where(Membership.user_id == User.id)
-        .correlate(User)
-        .scalar_subquery()
-    )
-    row = db.session.execute(
-        select(LoginSession, User, Membership.role, theirs)
-        .join(User, User.id == LoginSession.user_id)
-        .outerjoin(
-            Membership,
-            (Membership.user_id == LoginSession.user_id)
-            & (Membership.store_id == LoginSession.store_id),
-        )
-        .where(LoginSession.token_hash == _hash(token), LoginSession.door == door)
-    ).first()
-    if row is None:
+    ask = _asked().given(token_hash=_hash(token), door=door)
+    rows = round_trip.read_of_platform([ask])[0]
+    if not rows:
         return None
-    login, user, role, how_many = row
+    row = rows[0]
+    login = round_trip.made(LoginSession, row, _OF_SESSION, _SESSION)
+    user = round_trip.made(User, row, _OF_USER)
+    role, how_many = row.role, row.stores
     now = clock.now()
     idle_s, longest_s = _limits_s(login.own_device)
     if user.removed_at is not None or login.access_no != user.access_no:
@@ -144,6 +144,45 @@ def login_of(token: str, door: Door) -> Login | None:
                 .values(seen_at=now)
             )
     return found
+
+
+_SESSION = "session_"
+_OF_SESSION = tuple(one.key for one in LoginSession.__table__.c)
+_OF_USER = tuple(one.key for one in User.__mapper__.column_attrs if not one.deferred)
+
+
+@cache
+def _asked() -> Ask:
+    """The session of a token at a door, whose it is, their role in its store, and in how many they
+    work."""
+    theirs = (
+        select(func.count())
+        .select_from(Membership)
+        .where(Membership.user_id == User.id)
+        .correlate(User)
+        .scalar_subquery()
+    )
+    session = LoginSession.__table__.c
+    asked = (
+        select(
+            *(session[name].label(f"{_SESSION}{name}") for name in _OF_SESSION),
+            *(User.__table__.c[name] for name in _OF_USER),
+            Membership.role.label("role"),
+            theirs.label("stores"),
+        )
+        .select_from(LoginSession)
+        .join(User, User.id == LoginSession.user_id)
+        .outerjoin(
+            Membership,
+            (Membership.user_id == LoginSession.user_id)
+            & (Membership.store_id == LoginSession.store_id),
+        )
+        .where(
+            LoginSession.token_hash == bindparam("token_hash", type_=Text),
+            LoginSession.door == bindparam("door", type_=Text),
+        )
+    )
+    return round_trip.ask(asked)
 
 
 @as_platform

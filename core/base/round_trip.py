@@ -68,6 +68,14 @@ def read_everything(asks: Sequence[Ask]) -> list[list[Any]]:
     return _read_as(PLATFORM, None, asks)
 
 
+def read_of_platform(asks: Sequence[Ask]) -> list[list[Any]]:
+    """As `read`, of what belongs to no store: for verbs `as_platform`, and `NoStore` for other
+    work."""
+    if not tenancy.is_platform():
+        raise tenancy.NoStore("this work is not the platform's")
+    return _read_as(PLATFORM, None, asks)
+
+
 def write(asks: Sequence[Ask]) -> list[list[Any]]:
     """A whole use case of the current store in one exchange: the rows of each statement, committed.
     For one that decides nothing by what it reads. As the stores' role, and as `within`."""
