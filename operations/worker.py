@@ -8,8 +8,8 @@ import logging
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from flask import Flask
 from redis import Redis
@@ -116,7 +116,7 @@ class MarkedWorker(SimpleWorker):
         """All that is told before a job: that it has begun, which is what it is failed by should
         this process die, and that it is not between the two lists any more."""
         (queue,) = self.queues
-        execution = Execution(uuid4().hex, job.id, connection=self.connection)
+        execution = Execution(token_hex(16), job.id, connection=self.connection)
         begun = job.started_job_registry
         with self.connection.pipeline(transaction=False) as line:
             begun.add_execution(execution, line, self.get_heartbeat_ttl(job))

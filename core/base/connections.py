@@ -25,6 +25,7 @@ from sqlalchemy import Engine, event
 
 from core.base import asks, poolers
 from core.base.asks import Ask, Plan
+from core.base.cursors import Cursor
 
 T = TypeVar("T")
 
@@ -50,36 +51,6 @@ def not_pinged() -> Iterator[None]:
         _no_ping.reset(before)
 
 
-class _Columns(Sequence[tuple[str, int]]):
-    """Name and type of each column of an answer, looked up when somebody asks.
-
-    SQLAlchemy asks once for each statement, and of every answer only whether it has columns.
-    """
-
-    def __init__(self, answer: PGresult) -> None:
-        self._answer = answer
-
-    def __len__(self) -> int:
-        return self._answer.nfields
-
-    def __getitem__(self, place: Any) -> Any:
-        answer = self._answer
-        if isinstance(place, slice):
-            return [self[one] for one in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
-        return (answer.fname(place) or b"").decode(), answer.ftype(place)
-
-
-class _Cursor(psycopg.Cursor[Any]):
-    @property
-    def description(self) -> Any:
-        answer = self.pgresult
-        has_columns = answer is not None and (
-            answer.nfields or answer.status == ExecStatus.TUPLES_OK
-        )
-        return _Columns(answer) if answer is not None and has_columns else None
-
-
 class TimedConnection(psycopg.Connection[Any]):
     """A connection that waits for an answer only so long.
 
@@ -95,7 +66,7 @@ class TimedConnection(psycopg.Connection[Any]):
 
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
-        self.cursor_factory = _Cursor
+        self.cursor_factory = Cursor
         self.plans: dict[str, Plan] = {}
         """Statements of `ask_all` that this connection has planned."""
         self.next_plan = 0

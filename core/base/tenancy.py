@@ -162,10 +162,6 @@ def _enter(scope: _Scope) -> None:
     database.connects_as.set(scope.engine)
 
 
-def _required_store_id() -> int:
-    return current_store_id()
-
-
 TELL = (
     "SELECT set_config('makola.store', %(store)s, true) AS store, "
     # here, because it costs no round trip of its own
@@ -255,7 +251,7 @@ class _OfTheStore(CriteriaOption):
 
     def get_global_criteria(self, attributes: dict[Any, Any]) -> None:
         current = bindparam(
-            "makola_store_id", callable_=_required_store_id, type_=BigInteger()
+            "makola_store_id", callable_=current_store_id, type_=BigInteger()
         )
         for table in _store_tables():
             is_current = table.store_id == current
