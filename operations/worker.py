@@ -20,6 +20,7 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
 from rq.utils import now
+from rq.worker import WorkerStatus
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -99,10 +100,11 @@ class MarkedWorker(SimpleWorker):
             self._asked_at = now()
 
     def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
-        if state != self.get_state():
-            super().set_state(state, pipeline)
+        """Known here alone: by it a stop is kept until the job under way has ended."""
+        self._state = state
 
     def execute_job(self, job: Job, queue: Queue) -> None:
+        self.set_state(WorkerStatus.BUSY)
         path = os.environ.get(BUSY_VARIABLE)
         if path:
             Path(path).write_text(str(clock.steady_s()))

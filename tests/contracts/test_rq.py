@@ -11,6 +11,7 @@ import ast
 import importlib.metadata
 import inspect
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -155,6 +156,7 @@ USED = {
         "rq.queue": {"Queue"},
         "rq.serializers": {"JSONSerializer"},
         "rq.utils": {"now"},
+        "rq.worker": {"WorkerStatus"},
     },
     "fulfilment/jobs.py": {"rq.timeouts": {"BaseTimeoutException"}},
 }
@@ -396,6 +398,38 @@ def test_our_worker_tells_valkey_of_a_job_once_before_and_once_after(
     monkeypatch.setattr(Connection, "send_packed_command", counted)
     few, many = spent(2), spent(12)
     assert (many - few) / 10 <= EXCHANGES
+
+
+STOPPED: list[str] = []
+"""Jobs that were told to stop in their middle, and went on to their end."""
+
+
+def stopped_in_its_middle(name: str) -> None:
+    """A job during which its worker is told to stop."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    STOPPED.append(name)
+
+
+def test_a_stop_waits_for_the_end_of_the_job_and_begins_no_other(
+    queue: Queue, redis: Redis, app: Flask
+) -> None:
+    """A purchase that is cut short is unclear until a person or a look-up clears it."""
+    del STOPPED[:]
+    for number in (1, 2):
+        name = f"buy-{number}-1"
+        queue.enqueue_call(
+            f"{__name__}.stopped_in_its_middle", (name,), job_id=name, result_ttl=0
+        )
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        with app.app_context():
+            ours(queue).work(burst=True, logging_level="CRITICAL")
+    finally:
+        for one, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+            signal.signal(one, handler)
+    assert STOPPED == ["buy-1-1"]
+    assert queue.failed_job_registry.count == 0
+    assert queue.get_job_ids() == ["buy-2-1"]
 
 
 def test_our_worker_leaves_nothing_of_a_job_that_ended_well(
