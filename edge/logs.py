@@ -14,6 +14,7 @@ import secrets
 import sys
 import time
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -26,6 +27,8 @@ from edge import hosts
 _SECRET = re.compile(
     r"(?i)password|secret|token|cookie|authorization|api_?key|signature"
 )
+_PLAIN = re.compile(r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+")
+_PLAIN_WORDS = re.compile(r"[^\x00-\x1f\x7f\u2028\u2029\"]*")
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _LONGEST = 2_000
 
@@ -117,8 +120,13 @@ def hide_secrets(
     """Blank the value of every field whose name says it is a secret, and mask phone numbers in all
     others."""
     for key, value in event.items():
-        event[key] = "[hidden]" if _SECRET.search(key) else phones.hide(value)
+        event[key] = "[hidden]" if _is_secret(key) else phones.hide(value)
     return event
+
+
+@lru_cache(maxsize=1_000)
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET.search(name))
 
 
 def readable(
@@ -144,11 +152,7 @@ def readable(
 
 def _plain(value: Any, *, spaces: bool = False) -> str:
     text = str(value)[:_LONGEST]
-    allowed = (
-        r"[^\x00-\x1f\x7f\u2028\u2029\"]*"
-        if spaces
-        else r"[^\s\x00-\x1f\x7f\u2028\u2029\"=]+"
-    )
-    if re.fullmatch(allowed, text):
+    allowed = _PLAIN_WORDS if spaces else _PLAIN
+    if allowed.fullmatch(text):
         return text
     return json.dumps(text, ensure_ascii=False)

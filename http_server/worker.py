@@ -16,6 +16,9 @@ from http_server.wire import Connection
 
 WELL = b"."
 STUCK = b"!"
+COLLECT_AFTER = 10_000
+"""Objects made and not yet freed before garbage is looked for: a page makes some thousands, nearly
+all of which go by themselves."""
 
 
 def run(
@@ -28,6 +31,7 @@ def run(
 ) -> None:
     """Serve until SIGTERM, then finish what is under way. `beat_fd` gets a byte every `BEAT_S`."""
     gc.freeze()  # what was loaded before the fork stays as it is, and shared
+    gc.set_threshold(COLLECT_AFTER)
     asyncio.run(_serve(app, rules, listener, beat_fd, threads, spooled))
 
 
