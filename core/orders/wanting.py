@@ -68,11 +68,12 @@ def look_and_hold(
     values |= {"key": idempotency_key, "tried": pay_codes.some(pay_codes.TRIED_FIRST)}
     hold, own, free = (ask.given(**values) for ask in _to_place())
     turns = crowding.turns(recipient_msisdn, caller)
+    _store, *look = _asks(values)  # it is held instead
     # the rows are read after the locks are there
-    _store, _turns, existing, codes, *rest = round_trip.within(
-        [hold, turns, own, free, *_asks(values)]
+    held, _turns, existing, codes, *rest = round_trip.within(
+        [hold, turns, own, free, *look]
     )
-    return _wanted(rest, existing, codes)
+    return _wanted([held, *rest], existing, codes)
 
 
 def _wanted(

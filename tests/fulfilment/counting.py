@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
+from core.base import connections, round_trip, tenancy
+from core.base.asks import Ask
 from core.base.db import PLATFORM, STORE, db
+
+OF_EACH_TRANSACTION = {"BEGIN", tenancy.TELL, tenancy.TELL_TO_READ}
+"""What goes out with whatever is asked."""
 
 
 @dataclass
@@ -29,9 +35,21 @@ class Cost:
 
 @contextmanager
 def counted() -> Iterator[Cost]:
-    """Count on both engines while the block runs. The wallet's lock, on a connection of its own,
-    counts too."""
+    """Count on both engines while the block runs, and what goes past them in one exchange. The
+    wallet's lock, on a connection of its own, counts too."""
     cost = Cost()
+    ask_all, note = connections.TimedConnection.ask_all, round_trip.note_commit
+
+    def asked(connection: Any, several: Sequence[Ask]) -> Any:
+        texts = (one.statement for one in several)
+        cost.statements.extend(
+            text for text in texts if text not in OF_EACH_TRANSACTION
+        )
+        return ask_all(connection, several)
+
+    def noted() -> None:
+        cost.commits += 1
+        note()
 
     def statement(_connection: Any, _cursor: Any, said: str, *_more: Any) -> None:
         cost.statements.append(said)
@@ -45,7 +63,10 @@ def counted() -> Iterator[Cost]:
         for name, hear in heard.items():
             event.listen(engine, name, hear)
     try:
-        yield cost
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(connections.TimedConnection, "ask_all", asked)
+            patch.setattr(round_trip, "note_commit", noted)
+            yield cost
     finally:
         for engine in engines:
             for name, hear in heard.items():

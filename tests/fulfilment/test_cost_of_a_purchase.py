@@ -20,7 +20,7 @@ from tests.support.settings import Using
 
 LIMITS = {
     # step: statements, commits, reads of the order
-    "place": (11, 1, 3),
+    "place": (10, 1, 2),
     "process": (9, 1, 1),
     "let go": (11, 3, 2),
     "lease": (2, 1, 0),

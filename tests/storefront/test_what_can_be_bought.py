@@ -372,6 +372,19 @@ def test_a_pending_order_is_read_in_one_trip_and_its_bundle_once(
     assert (asked, [len(trip) for trip in trips]) == ([], [3, 5]), "news: the whole"
 
 
+def test_a_draft_and_its_review_are_read_in_few_trips(app, shop, bundle, trips):
+    """The store; what the order is checked by; and between them the draft with its order."""
+    customer = shop("ama")
+    chosen = {"bundle": bundle(), "recipient": "024 123 4567"}
+    customer.post("/orders", data=chosen)
+    del trips[:]
+    first = customer.post("/orders", data=chosen)
+    assert [len(trip) for trip in trips] == [1, 5]
+    del trips[:]
+    assert statements(app, lambda: customer.get(first.headers["Location"])) == []
+    assert [len(trip) for trip in trips] == [1, 2, 5]
+
+
 def test_the_store_page_makes_one_statement(app, shop, trips):
     """The store of this host, what can be bought with all pauses, and the shelf. A shop that this
     process has not met is looked up first."""
