@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ import supervision
 
 START_WAIT_S = 60  # a recovery after a hard stop included
 STOP_WAIT_S = 8
+_FIRST_PORT, _PORTS = 20_000, 12_000
+"""Below those that Linux gives to connections that go out (32768 and up)."""
 
 Output = int | IO[bytes] | None
 
@@ -47,12 +50,13 @@ class ServerError(Exception):
 
 
 def free_port(preferred: int | None = None) -> int:
-    """`preferred` if nobody listens there on 127.0.0.1, else a port that is free now."""
+    """`preferred` if nobody listens there on 127.0.0.1, else a port that is free now, and that no
+    connection is given which goes out before somebody listens there."""
     if preferred and not is_taken(preferred):
         return preferred
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while is_taken(port := _FIRST_PORT + secrets.randbelow(_PORTS)):
+        pass
+    return port
 
 
 def is_taken(port: int) -> bool:
