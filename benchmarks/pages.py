@@ -13,7 +13,8 @@ import argparse
 import http.client
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -28,6 +29,8 @@ EMPTY = "benchmarks.hello:create_app()"
 ROWS = 50
 ASK = {"Range": "bytes=0-"}
 """A header with which no stored page is shown."""
+LAPSED_S = 2.1
+"""After so long no stored answer is shown without a look whether it is still true."""
 LIMITS = ("MAKOLA_ORDERS_OPEN_PER_ADDRESS", "MAKOLA_ORDERS_OPEN_PER_DEVICE")
 """What would refuse a visitor who asks so often."""
 HTMX = {"HX-Request": "true"}
@@ -70,7 +73,7 @@ def main() -> int:
         Stage(workers=1, web_workers=1, supplier_cedis=50_000, env=many) as stage,
         server(GTHREAD, EMPTY) as (empty, empty_pid),
     ):
-        pages = _pages(stage, (asked.rounds + 1) * asked.requests)
+        pages = _pages(stage, asked.rounds + 1, asked.requests)
         h_us: list[float] = []
         view = Page("H", None, 204, lambda _n: ("GET", "/", {}, None), times=20)
         for number in range(asked.rounds + 1):
@@ -88,7 +91,7 @@ def main() -> int:
     return 0
 
 
-def _pages(stage: Stage, most: int) -> list[Page]:
+def _pages(stage: Stage, rounds: int, requests: int) -> list[Page]:
     """The pages, of a shop with `ROWS` orders that wait."""
     customer = Customer.of(stage.running, "ama")
     bundle = customer.shelf()[0]
@@ -112,6 +115,30 @@ def _pages(stage: Stage, most: int) -> list[Page]:
         _, _, sent, _ = get(customer, poll["path"], **HTMX, **headers)(0)
         return lambda _n: ("GET", poll["path"], sent, None)
 
+    def lapsed(
+        request: Callable[[int], Request], renew: Callable[[], object] = lambda: None
+    ) -> tuple[Callable[[int], Request], Callable[[], None]]:
+        """The same of as many stored answers as are asked for, each of them too old to be shown
+        without a look. They differ by what a proxy would say."""
+
+        def one(number: int) -> Request:
+            method, path, sent, body = request(number)
+            return (
+                method,
+                path,
+                {**sent, "X-Forwarded-Proto": f"p{number % requests}"},
+                body,
+            )
+
+        def store_all() -> None:
+            renew()
+            _send(stage.running.facts["web_address"], map(one, range(requests)))
+            time.sleep(LAPSED_S)
+
+        return one, store_all
+
+    front, front_lapses = lapsed(get(customer, "/"))
+    polled, poll_lapses = lapsed(ask(), look_again)
     etag = _header(customer.get("/"), "ETag")
     first = urlencode(
         {"bundle": bundle.bundle_id, "recipient": "024 123 4567"}
@@ -119,6 +146,7 @@ def _pages(stage: Stage, most: int) -> list[Page]:
     review = customer.post(
         "/orders", [("bundle", bundle.bundle_id), ("recipient", "024 123 4567")]
     ).location
+    most = rounds * requests
     confirmed = [
         customer.filled_form(bundle, f"020{n:07d}") for n in range(1, most + 1)
     ]
@@ -133,10 +161,12 @@ def _pages(stage: Stage, most: int) -> list[Page]:
     return [
         Page("store, stored", 0.2, 200, get(customer, "/"), times=20),
         Page("its 304", 0.15, 304, get(customer, "/", **{"If-None-Match": etag}), times=20),
-        Page("store, not stored", 2.4, 200, get(customer, "/", **ASK)),
+        Page("store, looked at", 2.4, 200, front, renew=front_lapses),
+        Page("store, not stored", None, 200, get(customer, "/", **ASK)),
         Page("store, drawn anew", None, 200, get(customer, f"/?bundle={bundle.bundle_id}")),
         Page("order", 4, 200, get(customer, order)),
         Page("poll, nothing new", 0.65, 204, ask(), renew=look_again, times=20),
+        Page("poll, looked at", None, 204, polled, renew=poll_lapses),
         Page("poll, asked anew", None, 204, ask(**ASK), renew=look_again),
         Page("first post", None, 303, post(customer, "/orders", lambda _n: first), "/review/"),
         Page("review", None, 200, get(customer, review)),
@@ -167,6 +197,14 @@ def _measure(stage: Stage, page: Page, number: int, requests: int) -> None:
         page.web_us.append(us)
         postgres_s = cpu_s(database) - before
         page.postgres_us.append(postgres_s / (requests * page.times) * 1e6)
+
+
+def _send(address: str, requests: Iterable[Request]) -> None:
+    line = http.client.HTTPConnection(address, timeout=30)
+    for method, path, headers, body in requests:
+        line.request(method, path, body, dict(headers))
+        line.getresponse().read()
+    line.close()
 
 
 def _spent(page: Page, address: str, pid: int, number: int, requests: int) -> float:

@@ -1,34 +1,42 @@
 """Answers that are the same for everybody, shown again for a moment: before a thread is taken and
-before the database is asked.
+before the database is asked. When the moment is over, the database alone is asked whether the
+answer is still true, and it is shown for another moment.
 
 Decides which they are, and for how long one may be shown: a shop's front page, "nothing new" to the
-page of an order, and that there is no shop at an address (`unknown_shops`). What a page says is
-decided in the rooms; sockets are `http_server`'s.
+page of an order, and that there is no shop at an address (`unknown_shops`). What a page says, and
+how it is seen that it would say the same now (`g.is_still_true`), is decided in the rooms; sockets
+are `http_server`'s.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
 import structlog
 from cachetools import TLRUCache
-from flask import Response, g, request
+from flask import Flask, Response, g, request
 from werkzeug.http import parse_etags
 
-from core.base import config
-from edge import bind, compression, languages
+from core.base import config, language
+from edge import bind, compression, hosts, languages, waits
 from edge.hosts import Makola
 from edge.unknown_shops import OF_ONE_ANSWER, UnknownShops
-from http_server import Head, Ready
+from http_server import Head, Ready, Renewal
 from http_server.pool import ready
 
 MOST_BYTES = 16 * 1024 * 1024
 """Of the pages of one process; the least lately shown goes first."""
-MOST_POLLS_BYTES = 4 * 1024 * 1024
+MOST_POLLS_BYTES = 16 * 1024 * 1024
+LOOK_BYTES = 4_000
+"""About what it takes to remember what an answer was drawn from."""
+KEPT_S = 600.0
+"""So long after its moment an answer may be looked at again; then it is drawn anew."""
 SAID_EVERY_S = 60.0
 """How many were shown is logged so often: a line for each would cost more than the page."""
 TELLING = frozenset({b"x-forwarded-host", b"range"})
@@ -61,30 +69,40 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Stored:
-    """An answer, the short one for who has it already, and until when (monotonic) they may go
-    out."""
+    """An answer, the short one for who has it already, until when (monotonic) they may go out, how
+    long that is, and what tells whether they are still true: None when nothing can."""
 
     etag: str
     whole: Ready
     unchanged: Ready
     until: float
+    shown_s: float = 0.0
+    is_still_true: Callable[[], bool] | None = None
 
     def size(self) -> int:
-        return len(self.whole.head) + len(self.whole.body) + len(self.unchanged.head)
+        bare = len(self.whole.head) + len(self.whole.body) + len(self.unchanged.head)
+        return bare + (LOOK_BYTES if self.is_still_true else 0)
+
+    def to(self, has: str) -> Ready:
+        """The answer to who names what he has already by `has`, as If-None-Match."""
+        if has and parse_etags(has).contains_weak(self.etag):
+            return self.unchanged
+        return self.whole
 
 
 class Pages:
-    """The stored pages of one process."""
+    """The stored pages of one process of `app`."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Flask | None = None) -> None:
+        self._app = app
         self._lock = threading.Lock()
         self._pages, self._polls = _cache(MOST_BYTES), _cache(MOST_POLLS_BYTES)
         self.unknown_shops = UnknownShops()
         self._shown, self._said_at = 0, monotonic()
 
-    def answer(self, head: Head) -> Ready | None:
-        """What is stored for this request; None when the program must be asked. Called on the
-        server's loop, so it waits for nothing."""
+    def answer(self, head: Head) -> Ready | Renewal | None:
+        """What is stored for this request, or what looks whether it is still true; None when the
+        program must be asked. Called on the server's loop, so it waits for nothing."""
         headers = dict(head.headers)
         if len(headers) != len(head.headers) or not TELLING.isdisjoint(headers):
             return None
@@ -101,30 +119,46 @@ class Pages:
             return None
         encoding = compression.best(encodings)
         if b"hx-request" in headers:
-            return self._poll(Key(host, scheme, "", head.target))
+            return self._found(self._polls, Key(host, scheme, "", head.target), "")
         if head.target in FRONT_PAGES:
-            page = self._page(Key(host, scheme, encoding, head.target), has)
+            key = Key(host, scheme, encoding, head.target)
+            page = self._found(self._pages, key, has)
             if page is not None:
                 return page
         return self.unknown_shops.answer(host, scheme, encoding, head.path)
 
-    def _page(self, key: Key, has: str) -> Ready | None:
+    def _found(self, cache: Cache, key: Key, has: str) -> Ready | Renewal | None:
         with self._lock:
-            page = self._pages.get(key)
+            page = cache.get(key)
         if page is None:
             return None
+        if monotonic() >= page.until:
+            return partial(self._renewed, cache, key, page, has)
         self._shown += 1
-        if has and parse_etags(has).contains_weak(page.etag):
-            return page.unchanged
-        return page.whole
+        return page.to(has)
 
-    def _poll(self, key: Key) -> Ready | None:
-        with self._lock:
-            poll = self._polls.get(key)
-        if poll is None:
+    def _renewed(self, cache: Cache, key: Key, page: Stored, has: str) -> Ready | None:
+        """The answer for another moment, if it is still true now. What goes wrong meanwhile, the
+        program will say better."""
+        began = monotonic()
+        try:
+            if not self._is_still_true(page):
+                return None
+        except Exception:
+            log.exception("it could not be seen whether an answer is still true")
             return None
+        with self._lock:
+            # another may have been drawn meanwhile
+            if cache.get(key) is page:
+                cache[key] = replace(page, until=began + page.shown_s)
         self._shown += 1
-        return poll.whole
+        return page.to(has)
+
+    def _is_still_true(self, page: Stored) -> bool:
+        if self._app is None or page.is_still_true is None:
+            return False
+        with self._app.app_context(), waits.of_a_look(hosts.STORE):
+            return page.is_still_true()
 
     def keep(self, response: Response) -> Response:
         """Store an answer that is the same for everybody, from the moment its request came; then
@@ -169,7 +203,7 @@ class Pages:
 def install(app: Makola) -> None:
     """Store what the application answers, as it goes out: with the session's cookie, if there is
     one. The server asks what is found under `stored_pages`."""
-    pages = Pages()
+    pages = Pages(app)
     app.at_the_end.append(pages.keep)
     app.extensions["stored_pages"] = pages
 
@@ -210,20 +244,38 @@ def _stored(response: Response) -> Stored:
         etag or "",
         ready("200 OK", headers, response.get_data(), "GET"),
         ready("304 NOT MODIFIED", bare, b"", "GET"),
-        g.started + config.current().stored_page_s,
+        *_moment(config.current().stored_page_s),
     )
 
 
 def _stored_poll(response: Response) -> Stored:
     headers = [pair for pair in response.headers if pair[0] not in OF_ONE_ANSWER]
     whole = ready("204 NO CONTENT", headers, b"", "GET")
-    return Stored("", whole, whole, g.started + config.current().stored_poll_s)
+    return Stored("", whole, whole, *_moment(config.current().stored_poll_s))
 
 
-def _cache(most_bytes: int) -> TLRUCache[Key, Stored]:
+def _moment(shown_s: float) -> tuple[float, float, Callable[[], bool] | None]:
+    """The end of what the present request answers, its length, and what tells whether it is true
+    afterwards, in the language of now."""
+    told: Callable[[], bool] | None = g.get("is_still_true")
+    return g.started + shown_s, shown_s, told and _spoken(told, language.current())
+
+
+def _spoken(told: Callable[[], bool], code: str) -> Callable[[], bool]:
+    def look() -> bool:
+        with language.spoken(code):
+            return told()
+
+    return look
+
+
+Cache = TLRUCache[Key, Stored]
+
+
+def _cache(most_bytes: int) -> Cache:
     return TLRUCache(
         most_bytes,
-        ttu=lambda _key, page, _now: page.until,
+        ttu=lambda _key, page, _now: page.until + (KEPT_S if page.is_still_true else 0),
         timer=lambda: monotonic(),
         getsizeof=Stored.size,
     )

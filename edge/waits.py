@@ -11,6 +11,8 @@ each by itself: two limits are the most that one statement waits.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import Flask, g, request
 
@@ -28,20 +30,38 @@ def install(app: Flask) -> None:
 
 def begin() -> None:
     """Count this request, and give it its limit before it asks the database for anything."""
-    global _under_way
-    with _counting:
-        others, _under_way = _under_way, _under_way + 1
+    _enter(hosts.place().room, request.method)
     g.counted = True
-    db.limit_lock_waits(limit_s(hosts.place().room, request.method, others))
 
 
 def end(_error: BaseException | None = None) -> None:
     """Forget the limit: the thread's next request may be of another kind."""
+    if g.pop("counted", False):
+        _leave()
+
+
+@contextmanager
+def of_a_look(room: str) -> Iterator[None]:
+    """The same for what is read of a room without a request to the application."""
+    _enter(room, "GET")
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter(room: str, method: str) -> None:
+    global _under_way
+    with _counting:
+        others, _under_way = _under_way, _under_way + 1
+    db.limit_lock_waits(limit_s(room, method, others))
+
+
+def _leave() -> None:
     global _under_way
     db.limit_lock_waits(None)
-    if g.pop("counted", False):
-        with _counting:
-            _under_way -= 1
+    with _counting:
+        _under_way -= 1
 
 
 def limit_s(room: str, method: str, others: int) -> float:

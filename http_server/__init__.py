@@ -120,6 +120,11 @@ class Ready:
     body: bytes
 
 
+Renewal = Callable[[], Ready | None]
+"""Looks whether an answer whose bytes are known is still true. Called in a thread, since it may
+wait; None when the program must be asked."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """What the server asks the program. All are called on the loop and may not wait, except
@@ -131,9 +136,9 @@ class Rules:
     """The page of a refusal."""
     is_logged_in: Callable[[dict[str, Any]], bool] = lambda environ: False
     """Called in a thread, for a body that only a live log-in may send."""
-    stored: Callable[[Head], Ready | None] | None = None
-    """A page whose bytes are known, before the program is asked; None: ask it. Called for GET and
-    HEAD."""
+    stored: Callable[[Head], Ready | Renewal | None] | None = None
+    """A page whose bytes are known, before the program is asked, or what looks whether they are
+    still true; None: ask the program. Called for GET and HEAD."""
     spooled_at_once: int = 8
     """Bodies under way that only a live log-in may send, in all processes together."""
     address: Callable[[list[tuple[bytes, bytes]], str], str] = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import http_server
-from http_server import Head, Ready, Refusal, Rules, WsgiApp
+from http_server import Head, Ready, Refusal, Renewal, Rules, WsgiApp
 from http_server.pool import Caller, Pool
 from http_server.reader import Request
 from http_server.wire import BUSY, CLOSING, IDLE, NEW, Connection
@@ -113,8 +113,14 @@ class Office:
 
     # Requests
 
-    def give(self, connection: Connection, request: Request) -> bool:
-        """Have the program answer; False when too many requests wait for a thread."""
+    def give(
+        self,
+        connection: Connection,
+        request: Request,
+        renewal: Renewal | None,
+    ) -> bool:
+        """Have the program answer, if `renewal` does not; False when too many requests wait for a
+        thread."""
         if request.head.path in self.rules.alone:
             pool = self.side
         else:
@@ -122,7 +128,7 @@ class Office:
         is_head = request.head.method == "HEAD"
 
         def work() -> None:
-            ready = self.caller.answer(request, connection.peer)
+            ready = self.caller.answer(request, connection.peer, renewal)
             self._on_loop(
                 connection.send,
                 ready,

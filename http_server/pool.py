@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 
 import http_server
-from http_server import Head, Ready, WsgiApp
+from http_server import Head, Ready, Renewal, WsgiApp
 from http_server.reader import Request
 from http_server.turns import Turns, Work
 
@@ -114,8 +114,14 @@ class Caller:
             "wsgi.run_once": False,
         }
 
-    def answer(self, request: Request, peer: tuple[Any, ...]) -> Ready:
-        """The program's answer, whole. What it raises is logged and becomes a bare 500."""
+    def answer(
+        self,
+        request: Request,
+        peer: tuple[Any, ...],
+        renewal: Renewal | None = None,
+    ) -> Ready:
+        """The answer of `renewal`, or else the program's, whole. What they raise is logged and
+        becomes a bare 500."""
         told: list[Any] = []
 
         def start_response(
@@ -127,6 +133,9 @@ class Caller:
 
         body = request.body
         try:
+            still_true = renewal() if renewal is not None else None
+            if still_true is not None:
+                return still_true
             environ = self.environ(request.head, peer)
             environ["wsgi.input"] = (
                 body

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import http_server
-from http_server import Head, Ready, Refusal
+from http_server import Head, Ready, Refusal, Renewal
 from http_server.reader import Reader, Request
 
 if TYPE_CHECKING:
@@ -165,11 +165,11 @@ class Connection(asyncio.Protocol):
     # Answering
 
     def begin(self, request: Request) -> None:
-        ready = self.stored(request.head)
+        stored = self.stored(request.head)
         self.let_go(request)
-        if ready is not None:
-            self.office.send_soon(self, request, ready)
-        elif self.office.give(self, request):
+        if isinstance(stored, Ready):
+            self.office.send_soon(self, request, stored)
+        elif self.office.give(self, request, stored):
             self.phase = BUSY
             self.office.stops_waiting(self)
         else:
@@ -177,8 +177,9 @@ class Connection(asyncio.Protocol):
             self.reader.forget()
             self.answer_refusal(Refusal(503))
 
-    def stored(self, head: Head) -> Ready | None:
-        """An answer that is kept ready, so that no thread is needed."""
+    def stored(self, head: Head) -> Ready | Renewal | None:
+        """An answer that is kept ready, so that no thread is needed, or one that must be looked
+        at."""
         stored = self.office.rules.stored
         if stored is None or head.method not in ("GET", "HEAD"):
             return None

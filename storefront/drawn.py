@@ -10,16 +10,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from cachetools import LRUCache
-from flask import g, render_template, request
+from flask import g, request
 
+from core import catalog, orders, shop
+from core.availability import Now
 from core.base import config, language
 from core.base.config import Config
-from core.stores import Store
+from core.delivery_times import Record
+from core.shop import Shop
 
-TEMPLATE = "storefront/store.html"
 MOST = 200
 """Pages of one process, the least lately shown goes first: about 50 KB each."""
 
@@ -30,13 +33,21 @@ class Key(NamedTuple):
     root: str
 
 
+class Facts(NamedTuple):
+    """Everything that the plain front page of a shop is drawn from, as it is compared."""
+
+    settings: Config
+    store: Mapping[str, Any]
+    now: Now
+    shelf: list[catalog.ShelfLine]
+    record: Record | None
+
+
 @dataclass(frozen=True)
 class Drawn:
     """A page, what it was drawn from, and what goes out with it."""
 
-    settings: Config
-    store: Mapping[str, Any]
-    values: Mapping[str, Any]
+    facts: Facts
     page: str
     style_hashes: list[str]
     compressed: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
@@ -47,22 +58,22 @@ _lock = threading.Lock()
 _kept: LRUCache[Key, Drawn] = LRUCache(MOST)
 
 
-def front_page(store: Store, values: Mapping[str, Any]) -> str:
-    """The page of `TEMPLATE` with these values, as they are compared: by what they say."""
-    if not _may_be_kept(values):
-        return render_template(TEMPLATE, **values)
-    key = Key(store.id, language.current(), request.root_path)
-    columns = _columns(store)
+def found(shown: Shop) -> str | None:
+    """The page as it was drawn, when it would say the same now."""
     with _lock:
-        drawn = _kept.get(key)
-    if drawn is None or not _says(drawn, columns, values):
-        page = render_template(TEMPLATE, **values)
-        drawn = Drawn(config.current(), columns, values, page, g.style_hashes)
-        with _lock:
-            _kept[key] = drawn
-    g.style_hashes = list(drawn.style_hashes)
-    g.compressed = drawn.compressed
+        drawn = _kept.get(_key(shown))
+    if drawn is None or drawn.facts != _facts(shown):
+        return None
+    _goes_out(shown, drawn)
     return drawn.page
+
+
+def keep(shown: Shop, page: str) -> None:
+    """Remember the plain page, which nobody typed into and which shows no moment."""
+    drawn = Drawn(_facts(shown), page, g.style_hashes)
+    with _lock:
+        _kept[_key(shown)] = drawn
+    _goes_out(shown, drawn)
 
 
 def forget() -> None:
@@ -71,25 +82,28 @@ def forget() -> None:
         _kept.clear()
 
 
-def _may_be_kept(values: Mapping[str, Any]) -> bool:
-    """Whether it is the plain page, which nobody typed into, and shows no moment."""
-    shows_a_moment = values["stop"] or values["unsure_since"]
-    shows_a_moment = shows_a_moment or any(
-        group.stop or group.sold_out for group in values["groups"]
-    )
-    return request.method == "GET" and not request.query_string and not shows_a_moment
+def _goes_out(shown: Shop, drawn: Drawn) -> None:
+    """Say what goes with the page: its styles, its smaller forms, and how to see later whether it
+    is still true."""
+    g.style_hashes = list(drawn.style_hashes)
+    g.compressed = drawn.compressed
+    g.is_still_true = partial(_would_say_the_same, shown.store.slug, drawn.facts)
 
 
-def _says(drawn: Drawn, columns: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    return (
-        drawn.settings is config.current()
-        and drawn.store == columns
-        and drawn.values == values
-    )
+def _would_say_the_same(slug: str, facts: Facts) -> bool:
+    orders.look()
+    shown = shop.by_slug(slug)
+    return shown is not None and _facts(shown) == facts
 
 
-def _columns(store: Store) -> dict[str, Any]:
-    """What the store says: a row has no equality of its own."""
-    return {
+def _key(shown: Shop) -> Key:
+    return Key(shown.store.id, language.current(), request.root_path)
+
+
+def _facts(shown: Shop) -> Facts:
+    store = shown.store
+    # a row has no equality of its own
+    columns = {
         name: value for name, value in vars(store).items() if not name.startswith("_")
     }
+    return Facts(config.current(), columns, shown.now, shown.shelf, shown.record)

@@ -11,6 +11,7 @@ import math
 import re
 import zlib
 from datetime import datetime
+from functools import partial
 
 from flask import (
     Response,
@@ -80,6 +81,7 @@ def order_status(code: str) -> Response:
         request.args.get("v") == str(order.version)
         and request.args.get("s", shown) == shown
     ):
+        g.is_still_true = partial(_is_true, view.store.slug, order, shown)
         return Response(status=204)
     whole = order_view.by_code(g.store.slug, code, is_whole=True)
     if whole is None or whole.order is None:
@@ -234,10 +236,20 @@ def _ahead(view: OrderView, order: Order) -> list[str]:
     return steps
 
 
+def _is_true(slug: str, before: Order, shown: str) -> bool:
+    """Whether the page of an order, as it was and as it was `shown`, has nothing new to say."""
+    view = order_view.by_code(slug, before.code, is_whole=False)
+    if view is None or view.order is None:
+        return False
+    orders.watch(view.order)
+    is_same = (view.order.id, view.order.version) == (before.id, before.version)
+    return is_same and _shown(view, view.order) == shown
+
+
 def _shown(view: OrderView, order: Order) -> str:
     """A short mark of what may change without a new version: the interval step and words that
     depend on age."""
-    words = orders.customer_words(order, g.store, view.now, view.bundle)
+    words = orders.customer_words(order, view.store, view.now, view.bundle)
     may_report = orders.not_received.may_report(order)
     shown = (orders.next_poll_s(order), words, _ahead(view, order), may_report)
     text = str(shown)

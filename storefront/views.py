@@ -16,6 +16,7 @@ from flask import (
     g,
     make_response,
     redirect,
+    render_template,
     request,
     session,
 )
@@ -56,7 +57,13 @@ class Group:
 @bp.get("/")
 def show_store() -> Response:
     """The shop. `?bundle=` chooses a bundle beforehand, for links of "buy again"."""
-    return store_page(OrderForm(bundle_text=request.args.get("bundle", "")[:9]))
+    shown: shop.Shop | None = None if request.query_string else g.get("shop")
+    page = drawn.found(shown) if shown is not None else None
+    if page is not None:
+        orders.look()
+        return _as_response(page, 200)
+    form = OrderForm(bundle_text=request.args.get("bundle", "")[:9])
+    return store_page(form, keep_as=shown)
 
 
 @bp.get("/orders")
@@ -83,10 +90,14 @@ def preview() -> Response:
 
 
 def store_page(
-    form: OrderForm, status: int = 200, errors: Mapping[str, str] | None = None
+    form: OrderForm,
+    status: int = 200,
+    errors: Mapping[str, str] | None = None,
+    *,
+    keep_as: shop.Shop | None = None,
 ) -> Response:
     """The shop with what was typed. `errors` maps field names, or "" for the whole page, to
-    sentences."""
+    sentences. `keep_as`: what the page is drawn from, if it may be shown again."""
     orders.look()
     now, shelf, record = _what_is_shown()
     groups = shelf_groups(now, shelf)
@@ -112,7 +123,19 @@ def store_page(
         "record": record,
         "is_timed": record is not None or any(group.usual for group in groups),
     }
-    return _as_response(drawn.front_page(g.store, values), status)
+    page = render_template("storefront/store.html", **values)
+    if keep_as is not None and not _shows_a_moment(now, groups):
+        drawn.keep(keep_as, page)
+    return _as_response(page, status)
+
+
+def _shows_a_moment(now: Now, groups: list[Group]) -> bool:
+    """Whether the page says since when something is so."""
+    return bool(
+        now.everything
+        or now.unsure_since
+        or any(group.stop or group.sold_out for group in groups)
+    )
 
 
 def _open(groups: list[Group]) -> list[Group]:

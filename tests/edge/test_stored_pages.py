@@ -42,7 +42,8 @@ def asked(
     for name, value in headers.items():
         sent.append((name.replace("_", "-").encode(), value.encode()))
     path, _, query = target.partition("?")
-    return pages.answer(Head("GET", target, path, query, "1.1", sent))
+    found = pages.answer(Head("GET", target, path, query, "1.1", sent))
+    return found if isinstance(found, Ready) else None
 
 
 def etag_of(page: Ready) -> str:

@@ -17,7 +17,7 @@ from raw_wire import Served
 import http_server
 import supervision
 from devkit import daemons
-from http_server import Allowance, Head, Ready, Refusal, Rules, master
+from http_server import Allowance, Head, Ready, Refusal, Renewal, Rules, master
 
 STORED = Ready(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n", b"stored")
 
@@ -57,6 +57,24 @@ def judge(head: Head) -> Allowance:
     return Allowance(64 * 1024, may_be_chunked=head.path == "/hook")
 
 
+def stored(head: Head) -> Ready | Renewal | None:
+    """/lapsed must be looked at and is true, /lapsed-slow takes a second for it, /lapsed-news is
+    not true any more, /lapsed-breaks cannot be looked at."""
+    if head.path == "/stored":
+        return STORED
+    if not head.path.startswith("/lapsed"):
+        return None
+
+    def look() -> Ready | None:
+        if head.path == "/lapsed-slow":
+            time.sleep(1)
+        if head.path == "/lapsed-breaks":
+            raise RuntimeError("on purpose")
+        return None if head.path == "/lapsed-news" else STORED
+
+    return look
+
+
 RULES = Rules(
     judge=judge,
     refusal=lambda refused: Ready(
@@ -67,7 +85,7 @@ RULES = Rules(
     is_dear=lambda head: (
         head.method == "POST" and head.path.startswith(("/slow/", "/stuck"))
     ),
-    stored=lambda head: STORED if head.path == "/stored" else None,
+    stored=stored,
     spooled_at_once=2,
 )
 

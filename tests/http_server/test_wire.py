@@ -223,6 +223,30 @@ def test_head_get_and_stored_pages_on_one_connection(served: Served) -> None:
     assert is_closed(line)
 
 
+@pytest.mark.parametrize("path", ["lapsed", "lapsed-news", "lapsed-breaks"])
+def test_a_stored_page_that_must_be_looked_at_is_shown_or_the_program_asked(
+    served: Served, path: str
+) -> None:
+    line = served.line(f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    answer = read_answer(line)
+    if path == "lapsed":
+        assert answer.body == b"stored"
+    elif path == "lapsed-news":
+        assert answer.told["PATH_INFO"] == "/lapsed-news"
+    else:
+        assert answer.status == 500
+    line.sendall(b"HEAD /lapsed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    head = line.recv(65_536)
+    assert head.startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n")
+    assert head.endswith(b"\r\n\r\n") and is_closed(line)
+
+
+def test_looking_holds_nobody_else_up(served: Served) -> None:
+    slow = served.line(b"GET /lapsed-slow HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert served.took_s("/stored") < 0.5
+    assert read_answer(slow).body == b"stored"
+
+
 def test_http_1_0_is_answered_and_closed(served: Served) -> None:
     line = served.line(b"GET /stored HTTP/1.0\r\n\r\n")
     assert read_answer(line).body == b"stored"
