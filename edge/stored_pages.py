@@ -21,6 +21,7 @@ from typing import NamedTuple
 import structlog
 from cachetools import TLRUCache
 from flask import Flask, Response, g, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import parse_etags
 
 from core.base import config, language
@@ -138,14 +139,13 @@ class Pages:
         return page.to(has)
 
     def _renewed(self, cache: Cache, key: Key, page: Stored, has: str) -> Ready | None:
-        """The answer for another moment, if it is still true now. What goes wrong meanwhile, the
-        program will say better."""
+        """The answer for another moment, if it is still true now. What is wrong with the database,
+        the program will say better."""
         began = monotonic()
         try:
             if not self._is_still_true(page):
                 return None
-        except Exception:
-            log.exception("it could not be seen whether an answer is still true")
+        except SQLAlchemyError:
             return None
         with self._lock:
             # another may have been drawn meanwhile

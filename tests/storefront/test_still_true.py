@@ -185,13 +185,17 @@ def test_after_ten_minutes_it_is_drawn_anew(app: Flask, process: Process) -> Non
     assert process.found() is None
 
 
-def test_what_goes_wrong_is_left_to_the_program(
-    app: Flask, process: Process, monkeypatch: pytest.MonkeyPatch
+def test_what_is_wrong_with_the_database_is_left_to_the_program(
+    app: Flask, process: Process, superuser: psycopg.Connection[Any]
 ) -> None:
     draw(app)
     process.wait(1.01)
-    monkeypatch.setattr(drawn.shop, "by_slug", lambda slug: 1 / 0)
-    assert process.looked_at() is None
+    superuser.execute("ALTER TABLE buying RENAME TO buying_gone")
+    try:
+        assert process.looked_at() is None
+    finally:
+        superuser.execute("ALTER TABLE buying_gone RENAME TO buying")
+    assert process.looked_at() is not None
 
 
 def test_nothing_new_is_said_again_after_one_exchange(
