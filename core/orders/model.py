@@ -239,7 +239,7 @@ class Order(Model, StoreScoped):
         return self.state in WORK and self.state != "queued"
 
     def may_be_cancelled_by(self, kind: Kind) -> bool:
-        """Whether somebody of this kind may cancel it: what is in line, only its agent."""
+        """Whether somebody of this kind may cancel it: a customer not what is in line."""
         in_time = move_of(self.state, "cancelled") is not None
         return in_time and (kind != "customer" or self.state != "queued")
 
