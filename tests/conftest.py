@@ -228,9 +228,35 @@ def restore(
     return lambda: superuser.execute(restoring) and None
 
 
+@pytest.fixture(scope="session")
+def books_moved(
+    seeded_app: Flask, superuser: psycopg.Connection[Any]
+) -> Callable[[], bool]:
+    """Whether anything in the books is other than in the seed, whose books hold: asked in a tenth
+    of the time that it takes to prove them."""
+    differ = " OR ".join(
+        f"EXISTS (TABLE {one}.{table} EXCEPT TABLE {other}.{table})"
+        for table in ("accounts", "postings", "entries")
+        for one, other in (("public", "seed"), ("seed", "public"))
+    )
+    superuser.execute(
+        "CREATE OR REPLACE FUNCTION seed.books_moved() RETURNS boolean LANGUAGE plpgsql"
+        f" AS $$ BEGIN RETURN {differ}; END $$"
+    )
+
+    def moved() -> bool:
+        (told,) = superuser.execute("SELECT seed.books_moved()").fetchone() or (True,)
+        return bool(told)
+
+    return moved
+
+
 @pytest.fixture
 def app(
-    seeded_app: Flask, restore: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    seeded_app: Flask,
+    restore: Callable[[], None],
+    books_moved: Callable[[], bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Flask]:
     """The application on freshly seeded tables. No store is set, nothing rings, no limit
     remembers."""
@@ -243,9 +269,10 @@ def app(
     if limiter is not None:
         limiter.reset()
     yield seeded_app
-    with seeded_app.app_context(), tenancy.across_stores():
-        books = ledger.books()
-    assert books.hold, f"the books do not hold: {books}"
+    if books_moved():
+        with seeded_app.app_context(), tenancy.across_stores():
+            books = ledger.books()
+        assert books.hold, f"the books do not hold: {books}"
 
 
 @pytest.fixture
