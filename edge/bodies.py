@@ -11,7 +11,7 @@ import io
 import re
 from functools import lru_cache
 
-from flask import abort, request
+from flask import abort
 from flask_login import current_user
 
 import http_server
@@ -105,6 +105,7 @@ def _room(head: Head, forwarded: list[str]) -> str:
 def require_whole() -> None:
     """400 for a body that was cut off, 411 and 413 as in `judge`. What the server has read is not
     read again."""
+    request = hosts.present()
     is_chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     length = request.content_length
     if not length and not is_chunked:

@@ -44,7 +44,7 @@ def compress(response: Response) -> Response:
     ):
         return response
     response.vary.add("Accept-Encoding")
-    encoding = best(request.headers.get("Accept-Encoding", ""))
+    encoding = best(hosts.present().headers.get("Accept-Encoding", ""))
     if not encoding or "Content-Encoding" in response.headers:
         return response
     body = response.get_data()

@@ -10,6 +10,7 @@ ask `g.kept`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,7 +43,8 @@ def hold() -> None:
 def drawn_for() -> str:
     """For a form's hidden field: for whom, and for which of their stores, this page is drawn.
     Signed; opens nothing."""
-    return str(_signer().dumps([current_user.user.id, current_user.store_id]))
+    login = current_user._get_current_object()  # type: ignore[attr-defined]
+    return str(_signer().dumps([login.user.id, login.store_id]))
 
 
 def return_path() -> str:
@@ -123,7 +125,12 @@ class Kept:
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(config.current().signing_keys, salt="makola.drawn-for")
+    return _salted(tuple(config.current().signing_keys))
+
+
+@lru_cache(maxsize=8)
+def _salted(keys: tuple[str, ...]) -> URLSafeSerializer:
+    return URLSafeSerializer(list(keys), salt="makola.drawn-for")
 
 
 def _read(text: str | None) -> list[Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from wsgiref.types import StartResponse, WSGIApplication
 
-from flask import request
+from flask import has_request_context
 
 from core.base import config, language
 from edge import hosts
@@ -64,12 +64,13 @@ def prefix_of(path: str) -> str:
 
 def root() -> str:
     """What own links begin with, so that they stay in the language of this page."""
-    return request.root_path if request else ""
+    return hosts.present().root_path if has_request_context() else ""
 
 
 def others() -> list[tuple[str, str, str]]:
     """(tag, name, address) of this very page in each other language. Empty for an answer to a form:
     following it would lose what was typed."""
+    request = hosts.present()
     if request.method != "GET":
         return []
     kept = [(name, request.args[name]) for name in KEPT if name in request.args]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from flask import g, request
+from flask import g
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Forbidden
 
@@ -63,7 +63,7 @@ def refuse_foreign() -> None:
     send no header of the three know no `__Host-` either, so a sibling's page could plant the cookie
     that its token fits.
     """
-    place = hosts.place()
+    request, place = hosts.present(), hosts.place()
     if request.method not in UNSAFE or place.room == hosts.HOOKS:
         return
     verdict = judge(request.headers, request.host_url)

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import mmap
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication
 
@@ -160,6 +161,7 @@ def install_strict_transport(app: hosts.Makola, config: Config) -> None:
 
 def refuse_bad_address() -> None:
     """400 for a malformed host, for two hosts that differ, and for bytes no address of ours has."""
+    request = hosts.present()
     if "makola.place" not in request.environ:
         abort(400, "The address of this request is malformed.")
     if config.current().proxy_host:
@@ -180,6 +182,7 @@ def refuse_bad_address() -> None:
 
 def refuse_forgery() -> None:
     """400 for an unsafe request to a known page without a valid token."""
+    request = hosts.present()
     if (
         request.method not in origins.UNSAFE
         or request.url_rule is None
@@ -198,34 +201,42 @@ def refuse_forgery() -> None:
 def inline_style(css: str) -> Markup:
     """A `<style>` element for this response, its hash added to the response's policy. `css` must
     hold no `<`."""
+    element, digest = _styled(css)
+    g.setdefault("style_hashes", []).append(digest)
+    return element
+
+
+@lru_cache(maxsize=512)
+def _styled(css: str) -> tuple[Markup, str]:
+    """The element of a style sheet and what allows it; most pages of a store show the same one."""
     if "<" in css:
         raise ValueError("a style sheet with '<' in it could end its own element")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    g.setdefault("style_hashes", []).append(f"'sha256-{digest}'")
-    return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 - no '<', checked above
+    element = Markup(f"<style>{css}</style>")  # noqa: S704 - no '<', checked above
+    return element, f"'sha256-{digest}'"
 
 
 def add_headers(response: Response) -> Response:
     """Every answer of the application: policy, fixed headers, caching."""
-    room = hosts.place().room
+    room, notes = hosts.place().room, hosts.notes()
     headers = response.headers
     if response.status_code == 204:
         # nothing of it is shown, and whoever polls pays for each byte
         del headers["Content-Type"]
         headers.setdefault("Cache-Control", "no-store")
         return response
-    headers["Content-Security-Policy"] = policy(g.get("style_hashes", []), room)
+    headers["Content-Security-Policy"] = policy(notes.get("style_hashes", []), room)
     for pair in FIXED.items():
         headers.add(*pair)  # no page of ours says any of them itself
-    if request.is_secure or config.current().public_scheme == "https":
+    if hosts.present().is_secure or config.current().public_scheme == "https":
         headers[STRICT_TRANSPORT[0]] = STRICT_TRANSPORT[1]
     if room in (hosts.PORTAL, hosts.CONSOLE) or (
-        response.status_code >= 400 and not g.get("back_may_show_it")
+        response.status_code >= 400 and not notes.get("back_may_show_it")
     ):
         headers["Cache-Control"] = "no-store"
     elif "Cache-Control" not in headers:
         headers["Cache-Control"] = "private, no-cache"
-    if g.get("asked_fragment"):
+    if notes.get("asked_fragment"):
         response.vary.add("HX-Request")
     return response
 

@@ -26,6 +26,7 @@ from flask import current_app
 from whitenoise import WhiteNoise
 
 from core.base.config import Config
+from edge import hosts
 from edge.hosts import Makola
 from edge.security import FIXED
 
@@ -98,7 +99,7 @@ def _add_headers(headers: Headers, _path: str, _url: str) -> None:
 def static_url(name: str) -> str:
     """The address of `static/<name>`. Raises `KeyError` for a file that is not there: a page must
     not link to it."""
-    names: dict[str, str] = current_app.extensions["static_names"]
+    names: dict[str, str] = hosts.application().extensions["static_names"]
     return PREFIX + names[name]
 
 

@@ -163,6 +163,7 @@ class Pages:
     def keep(self, response: Response) -> Response:
         """Store an answer that is the same for everybody, from the moment its request came; then
         shorten a page for who has it already."""
+        request = hosts.present()
         if request.endpoint == bind.FRONT_PAGE and response.status_code == 200:
             if is_for_everybody(response):
                 self.store(_key(response, _target()), _stored(response))
@@ -210,6 +211,7 @@ def install(app: Makola) -> None:
 
 def is_for_everybody(response: Response) -> bool:
     """Whether this answer may be shown to others who ask for the same."""
+    request = hosts.present()
     environ = request.environ
     return (
         request.method == "GET"

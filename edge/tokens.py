@@ -16,12 +16,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from flask import g, request, session
+from flask import request, session
 from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
 from core.base import clock, config
-from edge import sessions
+from edge import hosts, sessions
 
 FIELD = "csrf_token"
 HEADER = "X-CSRFToken"
@@ -35,14 +35,16 @@ _LENGTH = _TIME_BYTES + _MAC_BYTES
 
 def token() -> str:
     """The token of the page that is being made: 64 characters."""
-    if "form_token" not in g:
-        if _KEPT_AS not in session:
-            session[_KEPT_AS] = hashlib.sha256(os.urandom(32)).hexdigest()
+    notes = hosts.notes()
+    if "form_token" not in notes:
+        secret = session.get(_KEPT_AS)
+        if secret is None:
+            secret = session[_KEPT_AS] = hashlib.sha256(os.urandom(32)).hexdigest()
         made_at = int(clock.now().timestamp()).to_bytes(_TIME_BYTES, "big")
-        plain = made_at + _mac(config.current().secret_key, made_at, session[_KEPT_AS])
+        plain = made_at + _mac(config.current().secret_key, made_at, secret)
         pad = os.urandom(_LENGTH)
-        g.form_token = base64.urlsafe_b64encode(pad + _masked(plain, pad)).decode()
-    made: str = g.form_token
+        notes.form_token = base64.urlsafe_b64encode(pad + _masked(plain, pad)).decode()
+    made: str = notes.form_token
     return made
 
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, g, request
+from flask import Flask, g
 
 from core.base import config, db
 from edge import hosts, origins
@@ -30,7 +30,7 @@ def install(app: Flask) -> None:
 
 def begin() -> None:
     """Count this request, and give it its limit before it asks the database for anything."""
-    _enter(hosts.place().room, request.method)
+    _enter(hosts.place().room, hosts.present().method)
     g.counted = True
 
 
