@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 
 from core.base import addresses, phones
 from core.base.config import Config
@@ -34,6 +34,9 @@ _LONGEST = 2_000
 
 log = structlog.get_logger("edge")
 
+_steps: list[Any] = []
+"""What an event goes through. One list for ever, since each logger keeps what it is made of."""
+
 
 def configure(config: Config) -> None:
     """Send everything, the standard library's loggers included, to standard error in one format."""
@@ -45,21 +48,18 @@ def configure(config: Config) -> None:
         structlog.processors.format_exc_info,
         hide_secrets,
     ]
-    renderer = structlog.processors.JSONRenderer() if config.log_json else readable
+    _steps[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_steps,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
+    _leave_out_what_no_line_says()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                renderer,
-            ],
+        Lines(
+            structlog.processors.JSONRenderer() if config.log_json else readable, shared
         )
     )
     handler.set_name("makola")
@@ -68,6 +68,29 @@ def configure(config: Config) -> None:
     root.setLevel(logging.INFO)
     for noisy in ("httpx", "werkzeug", "flask-limiter"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _leave_out_what_no_line_says() -> None:
+    """Neither place in the code nor thread nor process, in the way that the library's manual
+    names: it looks for them for each record."""
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+class Lines(structlog.stdlib.ProcessorFormatter):
+    """structlog's formatter, which copies each record; an event of ours is a line without that."""
+
+    def __init__(self, render: Any, foreign: list[Any]) -> None:
+        super().__init__(
+            foreign_pre_chain=foreign, processors=[self.remove_processors_meta, render]
+        )
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record.msg, dict):
+            line: str = self._render(None, "", dict(record.msg))
+            return line
+        return super().format(record)
 
 
 def install(app: Flask) -> None:
@@ -79,35 +102,37 @@ def install(app: Flask) -> None:
 def begin() -> None:
     """Name the request. A name from outside counts only in a shape that cannot carry anything
     else."""
+    request, notes = hosts.present(), hosts.notes()
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
-    g.started = time.monotonic()
+    notes.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
+    notes.started = time.monotonic()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
-        request_id=g.request_id, address=addresses.key(request.remote_addr)
+        request_id=notes.request_id, address=addresses.key(request.remote_addr)
     )
 
 
 def end(response: Response) -> Response:
+    request, notes = hosts.present(), hosts.notes()
     place = hosts.place()
+    rule, started = request.url_rule, notes.get("started")
     log.info(
         "request",
         method=request.method,
         room=place.room,
         slug=place.slug,
-        rule=str(request.url_rule) if request.url_rule else None,
+        rule=rule.rule if rule else None,
         status=response.status_code,
-        person=_person(),
-        ms=round((time.monotonic() - g.started) * 1_000, 1) if "started" in g else None,
+        person=_person(notes.get("_login_user")),
+        ms=round((time.monotonic() - started) * 1_000, 1) if started else None,
     )
-    response.headers["X-Request-Id"] = g.get("request_id", "-")
+    response.headers["X-Request-Id"] = notes.get("request_id", "-")
     return response
 
 
-def _person() -> int | None:
+def _person(login: Any) -> int | None:
     """The id of the person this request turned out to be of. Asks nothing: most pages never look
     who it is."""
-    login = g.get("_login_user")
     if getattr(login, "is_authenticated", False):
         person_id: int = login.user.id
         return person_id

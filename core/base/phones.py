@@ -214,7 +214,9 @@ def hide(told: T) -> T:
     A number stands whole in `orders` alone, where it can be forgotten.
     """
     if isinstance(told, str):
-        return _WHOLE.sub(r"\1\2•••\3", told)  # type: ignore[return-value]
+        # no pattern in its place: that is looked up for each text, also for one without a number
+        hidden = _WHOLE.sub(lambda one: f"{one[1]}{one[2]}•••{one[3]}", told)
+        return hidden  # type: ignore[return-value]
     if isinstance(told, dict):
         return {key: hide(value) for key, value in told.items()}  # type: ignore[return-value]
     if isinstance(told, list | tuple):
