@@ -95,9 +95,12 @@ def at(moment: datetime | None) -> Markup:
         day = f"{local.day} {local:%b}\N{NO-BREAK SPACE}"
     if local.year != today.year:
         day = f"{local.day} {local:%b %Y}\N{NO-BREAK SPACE}"
-    return Markup('<time datetime="{}">{}{:%H:%M}</time>').format(
-        f"{local:%Y-%m-%dT%H:%M:%S%z}", day, local
-    )
+    # as `strftime` writes it, which takes six times as long
+    stamp = local.isoformat(timespec="seconds")
+    machine = stamp[:-3] + stamp[-2:]
+    shown = f"{day}{local.hour:02}:{local.minute:02}"
+    # figures and a month's name: nothing to escape
+    return Markup(f'<time datetime="{machine}">{shown}</time>')  # noqa: S704
 
 
 def age(moment: datetime | None) -> str:
