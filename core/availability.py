@@ -10,7 +10,7 @@ nobody has looked for `unwatched_s` nothing is sold.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -107,17 +107,19 @@ class Now:
     def why_not(self, network: str, bundle_id: int | None = None) -> Stop | None:
         """Why this bundle, or this network when none is named, cannot be bought; None when it
         can."""
+        return self.everything or self._of_these(network, bundle_id)
+
+    def holds_up(self, network: str, bundle_id: int | None = None) -> Stop | None:
+        """Why an order that is there already cannot be sent now. Paused sales let it go on."""
+        return self.link or self._of_these(network, bundle_id)
+
+    def _of_these(self, network: str, bundle_id: int | None) -> Stop | None:
+        """Why this network or bundle cannot be bought, while others can."""
         pause = self.networks.get(network)
-        if self.everything is not None:
-            return self.everything
         if pause is not None:
             return Stop("paused", pause.since, network, pause.reason)
         since = self.short.get(bundle_id) if bundle_id is not None else None
         return Stop("float", since, network) if since is not None else None
-
-    def holds_up(self, network: str, bundle_id: int | None = None) -> Stop | None:
-        """Why an order that is there already cannot be sent now. Paused sales let it go on."""
-        return self.link or replace(self, sales=None).why_not(network, bundle_id)
 
     def may_promise(self, network: str, bundle_id: int | None = None) -> bool:
         """Whether it may be said how long a delivery usually takes."""

@@ -1,5 +1,5 @@
 """An order as its customer's page shows it, in one round trip: its store, what can be bought now,
-the order with its bundle, and for the whole page its timeline and what is told beside it.
+the order with its bundle, and for the whole page its timeline.
 
 The rules are those of `orders`, `availability` and `catalog`; only the asking is put together here.
 """
@@ -38,7 +38,7 @@ class OrderView:
 
 def by_code(slug: str, text: str, *, is_whole: bool) -> OrderView | None:
     """The order at this shop whose code stands in `text`; None where there is no such shop. With
-    `is_whole` the timeline and the shelf too."""
+    `is_whole` the timeline too."""
     codes = orders.codes_in(text)
 
     def read(store_id: int) -> OrderView | None:
@@ -59,9 +59,7 @@ def _view(
     row: Any,
     codes: Sequence[str],
     ours: Sequence[Any],
-    bundles: Sequence[Any],
     events: Sequence[Any] = (),
-    sold: Sequence[Any] = (),
 ) -> OrderView:
     """By the rows of each statement; a pasted text may have named several orders."""
     store, now = shop.store_of(row), availability.of_row(row)
@@ -69,35 +67,46 @@ def _view(
         return OrderView(store, now, None)
     likeliest = min(ours, key=lambda one: codes.index(one.code))
     order = round_trip.made(Order, likeliest)
-    bundle = [one for one in bundles if one.id == order.bundle_id]
     return OrderView(
         store,
         now,
         order,
-        round_trip.made(Bundle, bundle[0]) if bundle and order.is_waiting else None,
+        _bundle_of(likeliest) if order.is_waiting else None,
         [
             round_trip.made(OrderEvent, one)
             for one in events
             if one.order_id == order.id
         ],
-        any(one.id == order.bundle_id for one in sold),
+        likeliest.is_sold,
     )
+
+
+def _bundle_of(row: Any) -> Bundle:
+    return round_trip.made(Bundle, row, Bundle.__table__.c.keys(), _PREFIX)
+
+
+_PREFIX = "of_bundle_"
 
 
 @cache
 def _asks() -> list[Ask]:
-    """Store and what can be bought, the orders, their bundles."""
-    theirs = _orders_of(Order.bundle_id)
+    """Store and what can be bought; the orders, each with its bundle and whether that is on the
+    shelf now."""
+    sold = catalog.sellable().where(
+        StoreBundle.store_id == _store_id(), Bundle.id == Order.bundle_id
+    )
+    theirs = round_trip.labelled(Bundle, Bundle.__table__.c.keys(), _PREFIX)
+    is_sold = sold.correlate(Order).exists().label("is_sold")
+    ours = _orders_of(*Order.__table__.c, *theirs, is_sold)
     return [
         round_trip.ask(shop.store_and_now(_store_id())),
-        round_trip.ask(_orders_of(*Order.__table__.c)),
-        round_trip.ask(select(*Bundle.__table__.c).where(Bundle.id.in_(theirs))),
+        round_trip.ask(ours.join_from(Order, Bundle, Bundle.id == Order.bundle_id)),
     ]
 
 
 @cache
 def _whole() -> list[Ask]:
-    """As `_asks`; then the lines of the timeline, and what of the shelf."""
+    """As `_asks`; then the lines of the timeline."""
     events = (
         select(*OrderEvent.__table__.c)
         .where(
@@ -106,11 +115,7 @@ def _whole() -> list[Ask]:
         )
         .order_by(OrderEvent.id)
     )
-    sold = catalog.sellable().where(
-        StoreBundle.store_id == _store_id(),
-        Bundle.id.in_(_orders_of(Order.bundle_id)),
-    )
-    return [*_asks(), *map(round_trip.ask, (events, sold))]
+    return [*_asks(), round_trip.ask(events)]
 
 
 def _store_id() -> ColumnElement[int]:

@@ -121,6 +121,6 @@ def _listed(tab: str, *, is_later: bool) -> Ask:
     in between. First these few orders are found, then their bundles."""
     rows = tabs.on_tab(select(*listing.COLUMNS), tab, _OURS, is_later=is_later)
     few = rows.subquery().c
-    theirs = [Bundle.__table__.c[name].label(f"{_PREFIX}{name}") for name in _OF_BUNDLE]
+    theirs = round_trip.labelled(Bundle, _OF_BUNDLE, _PREFIX)
     both = select(*few, *theirs).join(Bundle, Bundle.id == few.bundle_id)
     return round_trip.ask(both.order_by(*tabs.in_order(tab, few)))

@@ -8,6 +8,7 @@ losing it hides digits and nothing more.
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 
 from flask import g, request, session
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -86,7 +87,9 @@ def _keep(
 ) -> None:
     response.set_cookie(
         COOKIE,
-        _signer(store_id).dumps([_own_id(store_id), *kept]),
+        _signer(store_id, tuple(config.current().signing_keys)).dumps(
+            [_own_id(store_id), *kept]
+        ),
         max_age=KEEP_S,
         path="/",
         secure=True,
@@ -106,10 +109,10 @@ def _own_id(store_id: int) -> str:
 
 def _words(store_id: int) -> list[str]:
     """What this request's cookie says, read once."""
-    if g.get("device_read_for") != store_id:
-        g.device_read_for, g.device_words = store_id, _read(store_id)
-    words: list[str] = g.device_words
-    return words
+    words: dict[int, list[str]] = g.setdefault("device_words", {})
+    if store_id not in words:
+        words[store_id] = _read(store_id)
+    return words[store_id]
 
 
 def _read(store_id: int) -> list[str]:
@@ -118,19 +121,30 @@ def _read(store_id: int) -> list[str]:
     There may be more than one: where `__Host-` means nothing, a sibling store can plant one that
     comes first.
     """
+    keys = tuple(config.current().signing_keys)
     for signed in request.cookies.getlist(COOKIE)[:_MOST_READ]:
-        try:
-            value = _signer(store_id).loads(signed) if len(signed) <= _LONGEST else None
-        except BadSignature:
-            continue
-        if isinstance(value, list):
-            return [word for word in value if isinstance(word, str)]
+        words = _said_by(signed, store_id, keys) if len(signed) <= _LONGEST else None
+        if words is not None:
+            return list(words)
     return []
 
 
-def _signer(store_id: int) -> URLSafeSerializer:
+@lru_cache(maxsize=1_024)
+def _said_by(
+    signed: str, store_id: int, keys: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """What a cookie says, None for one that we did not sign. A visit sends the same one again and
+    again."""
+    try:
+        value = _signer(store_id, keys).loads(signed)
+    except BadSignature:
+        return None
+    if not isinstance(value, list):
+        return None
+    return tuple(word for word in value if isinstance(word, str))
+
+
+def _signer(store_id: int, keys: tuple[str, ...]) -> URLSafeSerializer:
     """Salted with the store, so that a cookie carried to another store's host says nothing
     there."""
-    return URLSafeSerializer(
-        config.current().signing_keys, salt=f"makola.device.{store_id}"
-    )
+    return URLSafeSerializer(list(keys), salt=f"makola.device.{store_id}")

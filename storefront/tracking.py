@@ -12,6 +12,7 @@ import re
 import zlib
 from datetime import datetime
 from functools import partial
+from typing import Any, NamedTuple
 
 from flask import (
     Response,
@@ -28,7 +29,7 @@ from core.base import clock, phones, text_input
 from core.base.language import later, say
 from core.base.sms import message
 from core.order_view import OrderView
-from core.orders import Order
+from core.orders import Order, Words
 from storefront import bp, device
 from storefront.addresses import own
 from storefront.own_order import (
@@ -76,7 +77,7 @@ def order_status(code: str) -> Response:
     if order is None:
         return make_response(render_template("storefront/_no_order.html"), 404)
     orders.watch(order)
-    shown = _shown(view, order)
+    shown = _mark(_said(view, order))
     if (
         request.args.get("v") == str(order.version)
         and request.args.get("s", shown) == shown
@@ -145,14 +146,15 @@ def _why_not_found(typed: str) -> str:
 
 
 def _order_page(view: OrderView, order: Order) -> Response:
-    if order.state == "pending" and is_ours(order):
+    inputs = _status_inputs(view, order)
+    if order.state == "pending" and inputs["ours"]:
         device.bind_session(g.store.id)
-    poll_s = orders.next_poll_s(order)
+    poll_s = inputs["poll_s"]
     can_buy = view.now.why_not(order.network, order.bundle_id) is None
     still_sold = g.store.is_open and can_buy and view.is_sold
     page = render_template(
         "storefront/order.html",
-        **_status_inputs(view, order),
+        **inputs,
         notice=said_refused(order),
         network_name=phones.NETWORKS[order.network].name,
         again_id=order.bundle_id if still_sold else None,
@@ -164,27 +166,28 @@ def _order_page(view: OrderView, order: Order) -> Response:
     return make_response(page)
 
 
-def _status_inputs(view: OrderView, order: Order) -> dict[str, object]:
+def _status_inputs(view: OrderView, order: Order) -> dict[str, Any]:
     """What `_order_status.html` needs, the same in the page and alone."""
-    poll_s = orders.next_poll_s(order)
+    said = _said(view, order)
     return {
         "order": order,
-        "words": orders.customer_words(order, g.store, view.now, view.bundle),
+        "words": said.words,
         "may_pay": orders.held_up.may_pay(order, view.now, view.bundle),
         "reference": _reference(order),
         "may_tell": orders.telling.may_tell(order),
         "is_told": orders.telling.is_told(order),
         "answers_in": _answers_in(order),
         "chat_text": message("Hello, about my order %(code)s.", code=order.shown_code),
-        "may_report": orders.not_received.may_report(order),
+        "may_report": said.may_report,
         "report_from": _report_from(order),
         "bundle": view.bundle,
         "events": [event for event in view.events if event.customer_text],
-        "ahead": _ahead(view, order),
+        "ahead": said.ahead,
         "ours": is_ours(order),
-        "poll_ms": round(poll_s * 1_000) if poll_s else None,
+        "poll_s": said.poll_s,
+        "poll_ms": round(said.poll_s * 1_000) if said.poll_s else None,
         "status_url": own(
-            f"/orders/{order.code}/status?v={order.version}&s={_shown(view, order)}"
+            f"/orders/{order.code}/status?v={order.version}&s={_mark(said)}"
         ),
     }
 
@@ -243,14 +246,27 @@ def _is_true(slug: str, before: Order, shown: str) -> bool:
         return False
     orders.watch(view.order)
     is_same = (view.order.id, view.order.version) == (before.id, before.version)
-    return is_same and _shown(view, view.order) == shown
+    return is_same and _mark(_said(view, view.order)) == shown
 
 
-def _shown(view: OrderView, order: Order) -> str:
-    """A short mark of what may change without a new version: the interval step and words that
-    depend on age."""
-    words = orders.customer_words(order, view.store, view.now, view.bundle)
-    may_report = orders.not_received.may_report(order)
-    shown = (orders.next_poll_s(order), words, _ahead(view, order), may_report)
-    text = str(shown)
-    return f"{zlib.crc32(text.encode()):08x}"
+class Said(NamedTuple):
+    """What may change without a new version: the interval step and words that depend on age."""
+
+    poll_s: float | None
+    words: Words
+    ahead: list[str]
+    may_report: bool
+
+
+def _said(view: OrderView, order: Order) -> Said:
+    return Said(
+        orders.next_poll_s(order),
+        orders.customer_words(order, view.store, view.now, view.bundle),
+        _ahead(view, order),
+        orders.not_received.may_report(order),
+    )
+
+
+def _mark(said: Said) -> str:
+    """A short mark of it, the same for the same."""
+    return f"{zlib.crc32(str(tuple(said)).encode()):08x}"

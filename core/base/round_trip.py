@@ -14,7 +14,15 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import JSON, bindparam, column, insert, literal_column, table
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    bindparam,
+    column,
+    insert,
+    literal_column,
+    table,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.elements import DQLDMLClauseElement
@@ -153,6 +161,13 @@ def made(
     else:
         one.__dict__ = {name: getattr(row, prefix + name) for name in names}
     return one
+
+
+def labelled(
+    model: type[Model], names: Iterable[str], prefix: str
+) -> list[ColumnElement[Any]]:
+    """Columns of a statement that has more than theirs, as `made` takes them."""
+    return [model.__table__.c[name].label(prefix + name) for name in names]
 
 
 @cache

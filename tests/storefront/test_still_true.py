@@ -206,7 +206,7 @@ def test_nothing_new_is_said_again_after_one_exchange(
     with app.app_context(), counted() as cost:
         again = process.looked_at(poll, hx_request="true")
     assert isinstance(first, Ready) and again == first
-    assert (len(cost.statements), cost.commits) == (3, 0)
+    assert (len(cost.statements), cost.commits) == (2, 0)
     assert process.found(poll, hx_request="true") == first
 
 
