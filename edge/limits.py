@@ -12,44 +12,27 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 from flask import Flask, Response, g, make_response, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter import Limiter
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.base import addresses, phones
 from core.base import config as settings
+from core.base import phones
 from core.base.config import Config
-from edge import hosts, refusals
+from edge import hosts
+from edge.counting import PREFIX, Counted, Limit, caller, told_when_over
 
 VALKEY_S = 0.2
 """Connect and read timeout of the client that rings."""
 COUNT_S = 0.1
 """The same for counting. When Valkey freezes, a page waits for it twice here and once to ring:
 within half a second."""
-SLOW_DOWN_S = 60
-"""What a caller over a limit of the table is told to wait: one window."""
 NO_RETRY = Retry(NoBackoff(), 0)
-
-
-@dataclass(frozen=True)
-class Limit:
-    """`amount` per window in the notation of Flask-Limiter, counted under the name `scope`.
-
-    `asked` says which requests are held to it, `counts` which answers use it up; None: all. `key`
-    says who is counted; None: the address.
-    """
-
-    scope: str
-    amount: str
-    asked: Callable[[], bool] | None = None
-    counts: Callable[[Response], bool] | None = None
-    key: Callable[[], str] | None = None
 
 
 DRAFTS_EACH = 5
@@ -82,19 +65,19 @@ def _confirms() -> bool:
     return request.form.get("confirm") == "1"
 
 
-def _made_an_order(_response: Response) -> bool:
+def _made_an_order(_response: Response | None) -> bool:
     return bool(g.get("order_created"))
 
 
-def _made_a_draft(_response: Response) -> bool:
+def _made_a_draft(_response: Response | None) -> bool:
     return bool(g.get("draft_made"))
 
 
-def _found_nothing(_response: Response) -> bool:
+def _found_nothing(_response: Response | None) -> bool:
     return bool(g.get("number_missed"))
 
 
-def _drew_a_picture(_response: Response) -> bool:
+def _drew_a_picture(_response: Response | None) -> bool:
     return bool(g.get("picture_drawn"))
 
 
@@ -135,12 +118,19 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
         # one view with the other icons
         (hosts.STORE, "GET", "/icon-192.png"): pictures,
         (hosts.STORE, "POST", "/orders"): [
-            Limit("orders", f"{most} per minute", _confirms, _made_an_order),
+            Limit(
+                "orders",
+                f"{most} per minute",
+                _confirms,
+                _made_an_order,
+                is_usual=True,
+            ),
             Limit(
                 "drafts",
                 f"{most * DRAFTS_EACH} per minute",
                 lambda: not _confirms(),
                 _made_a_draft,
+                is_usual=True,
             ),
         ],
         (hosts.STORE, "POST", "/track/number"): [
@@ -168,24 +158,13 @@ def install(app: Flask, config: Config) -> None:
         storage_uri=config.redis_url,
         in_memory_fallback_enabled=True,
         swallow_errors=True,
-        key_prefix="makola",
+        key_prefix=PREFIX,
     )
     limiter.init_app(app)
     for (room, method, path), limits in table(config).items():
         endpoint = _endpoint(app, room, method, path)
-        counted = [
-            (
-                limit,
-                limiter.shared_limit(
-                    limit.amount,
-                    scope=limit.scope,
-                    key_func=limit.key,
-                    deduct_when=limit.counts,
-                )(_asked(limit.scope)),
-            )
-            for limit in limits
-        ]
-        app.view_functions[endpoint] = _told_when_over(
+        counted = [Counted(limiter, limit) for limit in limits]
+        app.view_functions[endpoint] = told_when_over(
             app.view_functions[endpoint], counted
         )
     missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(
@@ -198,11 +177,6 @@ def install(app: Flask, config: Config) -> None:
         )
 
 
-def caller() -> str:
-    """The key of this request's client."""
-    return addresses.key(request.remote_addr)
-
-
 def caller_of_store() -> str:
     """The same, in this store alone."""
     return f"{hosts.place().slug} {caller()}"
@@ -213,42 +187,6 @@ def valkey(url: str) -> Redis:
     return Redis.from_url(
         url, socket_timeout=VALKEY_S, socket_connect_timeout=VALKEY_S, retry=NO_RETRY
     )
-
-
-def _told_when_over(
-    view: Callable[..., Any], counted: list[tuple[Limit, Callable[[], None]]]
-) -> Callable[..., Any]:
-    """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep
-    what was typed."""
-
-    @wraps(view)
-    def told(*words: Any, **named: Any) -> Response:
-        over = None
-        try:
-            for limit, asked in counted:
-                if limit.asked is None or limit.asked():
-                    asked()
-        except RateLimitExceeded as error:
-            over = error
-            g.slow_down_s = SLOW_DOWN_S
-        response = make_response(view(*words, **named))
-        if over is not None and g.get("refused_as", response.status_code) == 429:
-            refusals.note(over)
-        return response
-
-    return told
-
-
-def _asked(scope: str) -> Callable[[], None]:
-    """What is limited: one more request of this kind. Raises `RateLimitExceeded` once it is."""
-
-    def asked() -> None:
-        pass
-
-    asked.__name__ = asked.__qualname__ = (
-        f"asked_{scope}"  # by which the limits of a function are found
-    )
-    return asked
 
 
 def _counting_misses(

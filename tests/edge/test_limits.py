@@ -95,6 +95,20 @@ def test_orders_that_are_only_begun_have_a_limit_too_and_keep_the_form(
     assert buyer.confirm(reviews[0]).status_code == 303, "what was begun can be placed"
 
 
+def test_what_does_not_count_is_given_back(
+    door_app: Callable[..., Flask], buyer_of: Callable[[Flask], Buyer]
+) -> None:
+    """Most answers count, so each is counted before it is known."""
+    buyer = buyer_of(door_app(orders_per_address_minute=1))
+    useless = {"bundle": buyer.bundle_id, "recipient": "024"}
+    more = 2 * limits.DRAFTS_EACH
+    refused = [buyer.visitor.post("/orders", useless, csrf=False) for _ in range(more)]
+    assert {answer.status_code for answer in refused} == {422}
+    reviews = [buyer.review() for _ in range(limits.DRAFTS_EACH)]
+    assert {review.status_code for review in reviews} == {200}
+    assert [buyer.review().status_code for _ in range(3)] == [429] * 3
+
+
 def test_every_limited_address_is_served(app: Flask) -> None:
     for room, method, path in (*limits.table(settings.current()), *limits.CODES):
         assert limits._endpoint(app, room, method, path)
