@@ -175,12 +175,6 @@ def _alone() -> str:
     return round_trip.ask(of_columns()).statement
 
 
-def by_id_at_once(store_id: int) -> Store | None:
-    """The same as `by_id`, in one exchange and belonging to no session."""
-    row = round_trip.read_row(store_id, _alone(), {"store_id": store_id})
-    return None if row is None else round_trip.made(Store, row)
-
-
 def by_id(store_id: int) -> Store | None:
     return db.session.scalar(select(Store).where(Store.id == store_id))
 

@@ -7,10 +7,20 @@ decided in the room.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from urllib.parse import quote
 
-from flask import Response, abort, flash, g, make_response, redirect, request
+from flask import (
+    Response,
+    abort,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    request,
+)
 from flask_login import LoginManager, current_user
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
@@ -41,8 +51,10 @@ OF_ONE_ORDER = {
     "storefront.show_receipt": False,
 }
 """Pages of an order, and whether they show all of it."""
-AT_ONCE = frozenset({"storefront.create_order", "storefront.show_review"})
-"""What reads everything in exchanges of its own."""
+ReadsStore = Callable[[str], stores.Store | None]
+READS_STORE = "reads_store"
+"""Under this name an extension of the application says how a room reads the store of a page with
+whatever else that page shows: by endpoint, what finds the store of a subdomain or None."""
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -74,12 +86,12 @@ def bind_store() -> Response | BaseResponse | None:
         g.no_shop = True
         abort(404, "There is no shop at this address.")
     if place.room == hosts.STORE and place.slug is not None:
-        g.store = _store_of(place.slug)
-        if g.store is None:
+        g.store = store = _store_of(place.slug)
+        if store is None:
             g.no_shop = True
             slugs.look()
             abort(404, "There is no shop at this address.")
-        tenancy.use(g.store.id)
+        tenancy.use(store.id)
     elif place.room in PUBLIC and request.url_rule is not None:
         return _bind_login(place.room, request.url_rule.rule)
     return None
@@ -88,17 +100,19 @@ def bind_store() -> Response | BaseResponse | None:
 def _store_of(slug: str) -> stores.Store | None:
     """The store of this host. For what is asked most of all, everything the page shows comes with
     it: as `g.shop`, or as `g.view`."""
+    request = hosts.present()
     endpoint = request.endpoint or ""
     if request.method == "GET" and endpoint in OF_THE_SHELF:
-        g.shop = shop.by_slug(slug)
-        return g.shop.store if g.shop is not None else None
+        g.shop = shown = shop.by_slug(slug)
+        return shown.store if shown is not None else None
     if endpoint in OF_ONE_ORDER:
         code = (request.view_args or {})["code"]
         is_whole = OF_ONE_ORDER[endpoint]
-        g.view = order_view.by_code(slug, code, is_whole=is_whole)
-        return g.view.store if g.view is not None else None
-    if endpoint in AT_ONCE:
-        return stores.by_slug_at_once(slug)
+        g.view = view = order_view.by_code(slug, code, is_whole=is_whole)
+        return view.store if view is not None else None
+    of_its_room: dict[str, ReadsStore] = current_app.extensions.get(READS_STORE, {})
+    if endpoint in of_its_room:
+        return of_its_room[endpoint](slug)
     return _entered(slug) or stores.by_slug(slug)
 
 
@@ -118,16 +132,17 @@ def _entered(slug: str) -> stores.Store | None:
 
 def _bind_login(room: str, rule: str) -> Response | BaseResponse | None:
     sessions.take_live(lambda token: _login_of(token) is not None)
-    if not current_user.is_authenticated:
+    login = current_user._get_current_object()  # type: ignore[attr-defined]
+    if not login.is_authenticated:
         if rule in PUBLIC[room]:
             return None
         return ask_to_log_in()
     if room == hosts.CONSOLE:
         g.scope = ExitStack()
         g.scope.enter_context(tenancy.across_stores())
-    elif current_user.store_id is not None:
-        tenancy.use(current_user.store_id)
-        g.store = stores.by_id_at_once(current_user.store_id)
+    elif login.store_id is not None:
+        tenancy.use(login.store_id)
+        g.store = login.store
     return None
 
 

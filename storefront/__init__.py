@@ -8,6 +8,7 @@ which words an order explains itself to `core`; hosts, headers, limits and error
 from __future__ import annotations
 
 from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
 
 from storefront import theme
 
@@ -25,3 +26,12 @@ from storefront import (  # noqa: F401 - the views register themselves on bp
     tracking,
     views,
 )
+
+
+@bp.record_once
+def read_at_once(state: BlueprintSetupState) -> None:
+    """Say which pages read their store together with what they show."""
+    state.app.extensions["reads_store"] = {
+        "storefront.create_order": checkout.read_store,
+        "storefront.show_review": review.read_store,
+    }

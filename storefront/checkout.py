@@ -13,9 +13,10 @@ from dataclasses import replace
 from flask import Response, g, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import orders
+from core import orders, stores
 from core.base import browsers
 from core.base.language import later, say
+from core.stores import Store
 from storefront import bp, device, review
 from storefront.addresses import own
 from storefront.forms import OrderForm
@@ -35,11 +36,23 @@ UNREADABLE = later(
 )
 
 
+def read_store(slug: str) -> Store | None:
+    """The store of a post. For one that begins an order, what that is checked by comes in the same
+    exchange: `g.wanted`."""
+    g.form, g.wanted = OrderForm.parse(request.form), None
+    form: OrderForm = g.form
+    if form.errors or form.confirmed or request.args.get("change") == "1":
+        return stores.by_slug_at_once(slug)
+    assert form.bundle_id is not None and form.recipient_msisdn is not None
+    g.wanted = wanted = orders.wanted_at(slug, form.bundle_id, form.recipient_msisdn)
+    return wanted.store if wanted is not None else None
+
+
 @bp.post("/orders")
 def create_order() -> Response | BaseResponse:
     """Keep a draft and go to its review page, or, when confirmed, place the order. `?change=1` goes
     back to the shop."""
-    form = OrderForm.parse(request.form)
+    form: OrderForm = g.form
     if request.args.get("change") == "1":
         return store_page(form)
     if form.errors:

@@ -26,6 +26,7 @@ from core.base import browsers, clock, money, phones
 from core.base.language import later, say
 from core.base.sms import message
 from core.orders import Order
+from core.stores import Store
 from storefront import bp, device
 from storefront.addresses import own
 from storefront.forms import OrderForm, new_key
@@ -48,7 +49,7 @@ def begin(form: OrderForm) -> Response | BaseResponse:
     """Keep a form that can be used as a draft and go to its review page. Raises
     `orders.OrderRefused`."""
     assert form.bundle_id is not None and form.recipient_msisdn is not None
-    line = orders.check(form.bundle_id, form.recipient_msisdn).line
+    line = orders.check(form.bundle_id, form.recipient_msisdn, g.wanted).line
     if "slow_down_s" in g:
         response = store_page(form, 429, {"": say(SLOW_DOWN)})
         response.headers["Retry-After"] = str(g.slow_down_s)
@@ -67,13 +68,23 @@ def begin(form: OrderForm) -> Response | BaseResponse:
     return to_review
 
 
+def read_store(slug: str) -> Store | None:
+    """The store of a review page, and in the same exchange its draft: `g.drafted`."""
+    draft_id = (request.view_args or {})["draft_id"]
+    found = orders.drafted_at(slug, draft_id, device.caller)
+    if found is None:
+        return None
+    store, g.drafted = found
+    return store
+
+
 @bp.get("/review/<draft_id>")
 def show_review(draft_id: str) -> Response:
     """The review page of a draft; of one that has become an order, which order that is."""
     is_known = browsers.keeps_ours(request.cookies)
     if not is_known and not _is_opened_elsewhere():
         return no_cookies_page()
-    found = orders.drafted(draft_id, device.caller(g.store.id)) if is_known else None
+    found = g.drafted if is_known else None
     if found is None:
         page = render_template(
             "storefront/error.html",

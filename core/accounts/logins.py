@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core import stores
 from core.accounts import guessing
 from core.accounts.users import Membership, User
 from core.base import browsers, clock, config, round_trip
@@ -28,6 +29,7 @@ from core.base.asks import Ask
 from core.base.db import Model, db, rows_changed, transaction
 from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
+from core.stores import Store
 
 Door = Literal["portal", "console"]
 _SEEN_EVERY_S = 60
@@ -66,6 +68,7 @@ class Login:
         store_id: int | None,
         role: str | None,
         stores: int = 0,
+        store: Store | None = None,
     ) -> None:
         self.token = token
         self.token_hash = _hash(token)
@@ -75,6 +78,8 @@ class Login:
         self.role = role
         self.stores = stores
         """In how many stores the person works."""
+        self.store = store if store_id is not None else None
+        """That of `store_id`, as it was read with the log-in: to be read, not changed."""
 
     def get_id(self) -> str:
         return self.token
@@ -134,7 +139,8 @@ def login_of(token: str, door: Door) -> Login | None:
         login.store_id is not None and role is None
     ):
         return None
-    found = Login(token, user, door, login.store_id, role, how_many)
+    store = round_trip.made(Store, row, stores.columns(), _STORE)
+    found = Login(token, user, door, login.store_id, role, how_many, store)
     if (now - login.seen_at).total_seconds() > _SEEN_EVERY_S:
         with transaction() as session:
             # A statement, not a row: another tab may be logging out right now.
@@ -146,15 +152,15 @@ def login_of(token: str, door: Door) -> Login | None:
     return found
 
 
-_SESSION = "session_"
+_SESSION, _STORE = "session_", "store_"
 _OF_SESSION = tuple(one.key for one in LoginSession.__table__.c)
 _OF_USER = tuple(one.key for one in User.__mapper__.column_attrs if not one.deferred)
 
 
 @cache
 def _asked() -> Ask:
-    """The session of a token at a door, whose it is, their role in its store, and in how many they
-    work."""
+    """The session of a token at a door, whose it is, its store and their role there, and in how
+    many they work."""
     theirs = (
         select(func.count())
         .select_from(Membership)
@@ -162,16 +168,17 @@ def _asked() -> Ask:
         .correlate(User)
         .scalar_subquery()
     )
-    session = LoginSession.__table__.c
     asked = (
         select(
-            *(session[name].label(f"{_SESSION}{name}") for name in _OF_SESSION),
+            *round_trip.labelled(LoginSession, _OF_SESSION, _SESSION),
             *(User.__table__.c[name] for name in _OF_USER),
+            *round_trip.labelled(Store, stores.columns(), _STORE),
             Membership.role.label("role"),
             theirs.label("stores"),
         )
         .select_from(LoginSession)
         .join(User, User.id == LoginSession.user_id)
+        .outerjoin(Store, Store.id == LoginSession.store_id)
         .outerjoin(
             Membership,
             (Membership.user_id == LoginSession.user_id)

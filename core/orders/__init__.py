@@ -50,7 +50,7 @@ from core.orders.codes import (
     read_order_ref,
 )
 from core.orders.crowding import Caller
-from core.orders.drafting import OrderDraft, draft, draft_of, drafted, prune_drafts
+from core.orders.drafting import OrderDraft, draft, draft_of, drafted_at, prune_drafts
 from core.orders.events import OrderEvent
 from core.orders.expiring import expire_pending
 from core.orders.forgetting import Forgotten, forget_number, forget_old
@@ -133,6 +133,7 @@ from core.orders.waiting import (
     wake,
     whose_turn,
 )
+from core.orders.wanting import wanted_at
 from core.orders.watching import look, watch
 
 __all__ = [
@@ -200,7 +201,7 @@ __all__ = [
     "customer_words",
     "draft",
     "draft_of",
-    "drafted",
+    "drafted_at",
     "due_turns",
     "estimates",
     "expire_pending",
@@ -262,6 +263,7 @@ __all__ = [
     "wait_for_turn",
     "waiting_for_float",
     "wake",
+    "wanted_at",
     "watch",
     "whose_turn",
     "with_proof",

@@ -81,12 +81,12 @@ def turns(recipient_msisdn: str, caller: Caller) -> Ask:
     )
 
 
-def counted(recipient_msisdn: str, caller: Caller) -> dict[str, Any]:
+def counted(store_id: int, recipient_msisdn: str, caller: Caller) -> dict[str, Any]:
     """What `counts` takes."""
     settings = config.current()
     now = clock.now()
     return {
-        "store_id": current_store_id(),
+        "store_id": store_id,
         "recipient": recipient_msisdn,
         # for the index: nobody processes an older one
         "placed_after": now - _HOUR - clock.delta(settings.pending_expires_s),

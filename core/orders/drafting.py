@@ -8,13 +8,16 @@ from it. Whether it may become an order is asked anew each time, by `placing`.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core import stores
 from core.base import clock, round_trip
 from core.base.asks import Ask
 from core.base.db import Model, db, rows_changed, transaction
@@ -22,6 +25,7 @@ from core.base.preconditions import inside_use_case, needs_across_stores
 from core.base.tenancy import StoreScoped, current_store_id
 from core.orders.crowding import Caller
 from core.orders.model import Order
+from core.stores import Store
 
 KEPT = timedelta(hours=1)
 """A draft is read for so long, by the clock on the wall: it holds a customer's number."""
@@ -83,17 +87,30 @@ def draft(
     return draft_id
 
 
-def drafted(draft_id: str, caller: Caller) -> Drafted | None:
-    """This caller's draft with the order it has become, in one exchange; None when it is gone or
-    somebody else's."""
-    store_id = current_store_id()
-    values = {
-        "store_id": store_id,
-        "draft_id": draft_id,
-        "device": caller.device_key,
-        "kept_after": clock.now() - KEPT,
-    }
-    drafts, became = round_trip.read(store_id, [ask.given(**values) for ask in _asks()])
+def drafted_at(
+    slug: str, draft_id: str, caller_in: Callable[[int], Caller]
+) -> tuple[Store, Drafted | None] | None:
+    """The shop at this subdomain, and this caller's draft there with the order it has become, in
+    one exchange. None for no shop; for the draft, when it is gone or somebody else's."""
+
+    def read(store_id: int) -> tuple[Store, Drafted | None] | None:
+        values = {
+            "store_id": store_id,
+            "draft_id": draft_id,
+            "device": caller_in(store_id).device_key,
+            "kept_after": clock.now() - KEPT,
+        }
+        asks = [ask.given(**values) for ask in _asks()]
+        found, drafts, became = round_trip.read(store_id, asks)
+        # a database that was restored may have another shop under this id
+        if not found or found[0].slug != slug:
+            return None
+        return round_trip.made(Store, found[0]), _drafted(drafts, became)
+
+    return stores.read_at(slug, read)
+
+
+def _drafted(drafts: Sequence[Any], became: Sequence[Any]) -> Drafted | None:
     if not drafts:
         return None
     return Drafted(
@@ -104,7 +121,7 @@ def drafted(draft_id: str, caller: Caller) -> Drafted | None:
 
 @cache
 def _asks() -> list[Ask]:
-    """The draft, and the order of its key."""
+    """The store, the draft, and the order of its key."""
     store_id: ColumnElement[int] = bindparam("store_id", type_=OrderDraft.store_id.type)
     its = [
         OrderDraft.store_id == store_id,
@@ -118,7 +135,7 @@ def _asks() -> list[Ask]:
         Order.store_id == store_id, Order.idempotency_key == key
     )
     draft = select(*OrderDraft.__table__.c).where(*its)
-    return [round_trip.ask(draft), round_trip.ask(became)]
+    return list(map(round_trip.ask, (stores.of_columns(), draft, became)))
 
 
 def draft_of(

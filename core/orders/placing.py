@@ -41,10 +41,12 @@ class Placed:
     created: bool
 
 
-def check(bundle_id: int, recipient_msisdn: str) -> Review:
-    """Everything `place` would check before writing, for the review page. Raises
-    `refusals.OrderRefused`."""
-    wanted = wanting.look(bundle_id, recipient_msisdn)
+def check(
+    bundle_id: int, recipient_msisdn: str, wanted: Wanted | None = None
+) -> Review:
+    """Everything `place` would check before writing, for the review page. `wanted`: what was read
+    of it already. Raises `refusals.OrderRefused`."""
+    wanted = wanted or wanting.look(bundle_id, recipient_msisdn)
     line = _sellable(wanted, bundle_id)
     crowding.refuse(wanted.counts, recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)

@@ -55,8 +55,25 @@ class Wanted:
 
 def look(bundle_id: int, recipient_msisdn: str) -> Wanted:
     """What is known now, for a page."""
-    asks = _asks(_values(bundle_id, recipient_msisdn, crowding.NOBODY))
-    return _wanted(round_trip.read(current_store_id(), asks))
+    return _look(current_store_id(), bundle_id, recipient_msisdn)
+
+
+def wanted_at(slug: str, bundle_id: int, recipient_msisdn: str) -> Wanted | None:
+    """The same at the shop of this subdomain, None where there is none: for a page that has yet to
+    find out whose it is."""
+
+    def read(store_id: int) -> Wanted | None:
+        wanted = _look(store_id, bundle_id, recipient_msisdn)
+        # a database that was restored may have another shop under this id
+        is_there = wanted.store is not None and wanted.store.slug == slug
+        return wanted if is_there else None
+
+    return stores.read_at(slug, read)
+
+
+def _look(store_id: int, bundle_id: int, recipient_msisdn: str) -> Wanted:
+    asks = _asks(_values(store_id, bundle_id, recipient_msisdn, crowding.NOBODY))
+    return _wanted(round_trip.read(store_id, asks))
 
 
 def look_and_hold(
@@ -64,7 +81,7 @@ def look_and_hold(
 ) -> Wanted:
     """The same in the open use case, after the store is kept from changing and this caller's turn
     has come: what is counted then cannot race with new orders."""
-    values = _values(bundle_id, recipient_msisdn, caller)
+    values = _values(current_store_id(), bundle_id, recipient_msisdn, caller)
     values |= {"key": idempotency_key, "tried": pay_codes.some(pay_codes.TRIED_FIRST)}
     hold, own, free = (ask.given(**values) for ask in _to_place())
     turns = crowding.turns(recipient_msisdn, caller)
@@ -95,13 +112,15 @@ def _wanted(
     )
 
 
-def _values(bundle_id: int, recipient_msisdn: str, caller: Caller) -> dict[str, Any]:
+def _values(
+    store_id: int, bundle_id: int, recipient_msisdn: str, caller: Caller
+) -> dict[str, Any]:
     window = clock.delta(config.current().repeat_window_s)
     return {
-        "store_id": current_store_id(),
+        "store_id": store_id,
         "bundle_id": bundle_id,
         "repeated_after": clock.now() - window,
-        **crowding.counted(recipient_msisdn, caller),
+        **crowding.counted(store_id, recipient_msisdn, caller),
     }
 
 
