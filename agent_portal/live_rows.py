@@ -25,7 +25,11 @@ from core.orders.held_up import Held
 
 PRESSED = "pressed"
 """In place of a tab: the results of a selection that was pressed."""
-_MARK = re.compile(r"([0-9A-Z]{10})\.([0-9a-f]{1,4})")
+_MARK = re.compile(r"(-?[0-9]{1,18})(?:\.([0-9a-f]{1,4}))?")
+_LONGEST = 24
+"""Characters of one row in a question, with its comma."""
+_MOST_ID = 2**63
+"""More is no row of PostgreSQL's."""
 
 
 @bp.get("/orders/rows")
@@ -33,11 +37,8 @@ def changed_rows() -> ResponseReturnValue:
     """The rows of `on` that say something else by now, as a tab or a list of results draws them;
     204 while all say the same."""
     most = max(config.current().page_size, config.current().process_many)
-    seen = {
-        found[1]: found[2]
-        for found in _MARK.finditer(request.args.get("on", "")[: most * 16])
-    }
-    found = orders.by_codes(list(seen))
+    seen = _seen(request.args.get("on", "")[: most * _LONGEST])
+    found = orders.by_ids(list(seen))
     if found:
         held = orders.held_up.on_page(found, availability.now())
     else:
@@ -45,7 +46,7 @@ def changed_rows() -> ResponseReturnValue:
     changed = [
         order
         for order in found
-        if _mark(order, held.get(order.code)) != seen.get(order.code)
+        if _mark(order, held.get(order.code)) != seen.get(order.id)
     ]
     if not changed:
         return "", 204
@@ -85,11 +86,32 @@ def _chips() -> dict[str, Markup]:
 
 
 def _marks(rows: Sequence[Order], held: Mapping[str, Held]) -> str:
-    return ",".join(
-        f"{order.code}.{_mark(order, held.get(order.code))}"
-        for order in rows
-        if not order.is_final
-    )
+    """Each row that is under way: its id, as what it is more than the one before, and its mark
+    where that is another. Fifty rows in a hundred characters."""
+    said, before, mark_before = [], 0, ""
+    for order in rows:
+        if order.is_final:
+            continue
+        mark = _mark(order, held.get(order.code))
+        more = "" if mark == mark_before else f".{mark}"
+        said.append(f"{order.id - before}{more}")
+        before, mark_before = order.id, mark
+    return ",".join(said)
+
+
+def _seen(asked: str) -> dict[int, str]:
+    """What `_marks` says, by id; nothing from the first row on that makes no sense."""
+    seen, order_id, mark = {}, 0, ""
+    for row in asked.split(","):
+        found = _MARK.fullmatch(row)
+        if found is None:
+            break
+        order_id += int(found[1])
+        mark = found[2] or mark
+        if not 0 < order_id < _MOST_ID:
+            break
+        seen[order_id] = mark
+    return seen
 
 
 def _mark(order: Order, held: Held | None) -> str:

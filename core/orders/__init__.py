@@ -93,7 +93,7 @@ from core.orders.resending import buy_other, renew_reference, requeue_absent
 from core.orders.restoring import ask_first, note_restore
 from core.orders.returning import book_money_back, lock_for_money_back, lock_questions
 from core.orders.search_ways import LOOKED_THROUGH
-from core.orders.searching import by_code, by_codes, find_any, with_proof
+from core.orders.searching import by_code, by_codes, by_ids, find_any, with_proof
 from core.orders.selecting import (
     RowResult,
     cancel_many,
@@ -193,6 +193,7 @@ __all__ = [
     "by_code",
     "by_codes",
     "by_id",
+    "by_ids",
     "cancel",
     "cancel_many",
     "check",

@@ -37,6 +37,13 @@ def by_codes(texts: Sequence[str]) -> list[Order]:
     )
 
 
+def by_ids(ids: Sequence[int]) -> list[Order]:
+    """The orders of these ids, oldest first, in what this work may see."""
+    return list(
+        db.session.scalars(select(Order).where(Order.id.in_(ids)).order_by(Order.id))
+    )
+
+
 def with_proof(
     recipient_msisdn: str, own_codes: Sequence[str], pay_code: str | None
 ) -> list[Order]:
