@@ -32,6 +32,7 @@ STORE_TABLES = (
     "order_words",
     "orders",
     "outbox",
+    "payment_messages",
     "postings",
     "store_bundles",
     "store_records",

@@ -49,6 +49,9 @@ STORE = {
         " told_transaction, unknown_since, version, wait_reason)"
     ),
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
+    "payment_messages": (
+        "SELECT INSERT UPDATE(matched_at, matched_by, order_id, put_away_at, put_away_by)"
+    ),
     "postings": "SELECT",
     "proofs": "SELECT(at, id, ok)",
     "pulses": "",
@@ -108,6 +111,9 @@ PLATFORM = {
         "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result,"
         " result_ok, result_text, rung_at, taken_at)"
     ),
+    "payment_messages": (
+        "SELECT INSERT UPDATE(matched_at, matched_by, order_id, put_away_at, put_away_by)"
+    ),
     "postings": "SELECT",
     "proofs": "SELECT INSERT",
     "pulses": "SELECT INSERT DELETE UPDATE(at, times)",
@@ -150,6 +156,7 @@ DEFINER = {
     "memberships": "SELECT",
     "not_received": "SELECT UPDATE(contact, words)",
     "outbox": "SELECT DELETE",
+    "payment_messages": "SELECT UPDATE(payer_msisdn, payer_name, reference)",
     "postings": "SELECT INSERT",
     "signing_keys": "SELECT",
     "supplier_calls": "SELECT DELETE UPDATE(request_body, response_body)",
@@ -201,7 +208,8 @@ WITHOUT_SEQUENCE = {
 }
 WITHOUT_SEQUENCE |= {"sessions", "settings", "store_records", "supplier_state"}
 STORE_TABLES = ("accounts", "cases", "entries", "not_received", "order_drafts", "order_events",
-"order_words", "orders", "outbox", "postings", "store_bundles", "store_records")  # fmt: skip
+"order_words", "orders", "outbox", "payment_messages", "postings", "store_bundles",
+"store_records")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

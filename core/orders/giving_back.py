@@ -3,7 +3,7 @@ they have it.
 
 What a customer paid the agent is outside the books, so nothing is posted here. Owed is the price of
 an order that was paid for, in somebody's eyes, and not delivered: refunded, or cancelled after the
-payment was confirmed or its customer said that they have paid.
+payment was confirmed, by a press or a matched message, or its customer said that they have paid.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ COLUMNS = (
     Order.confirmed_at,
     Order.told_at,
     Order.told_paid_at,
+    Order.told_payer,
     Order.missing_since,
     Order.given_back_at,
     Order.given_back_how,

@@ -172,7 +172,8 @@ class Order(Model, StoreScoped):
     release_refused: Mapped[str | None]
     """Why the last press could not be carried out, until the next one."""
     confirmed_at: Mapped[datetime | None]
-    """When somebody of the store said, by pressing Process, that the payment is there."""
+    """When somebody of the store said, by pressing Process or by a payment message that was matched
+    with it, that the payment is there."""
     told_at: Mapped[datetime | None]
     """When the customer last said "I have paid": when, from whom, and the transaction, as they
     say. See `telling`."""

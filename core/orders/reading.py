@@ -39,6 +39,7 @@ _CUSTOMERS: dict[State, str] = {
 }
 _GOES = Look("Goes in a moment", "moving")
 _CONFIRM = "Waiting for you: confirm the payment, then process."
+_FOUND = "Its payment was found: process it."
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,8 @@ def agent_look(order: Order) -> Look:
 
 def _pending(order: Order, held: Held) -> str:
     confirm = telling.agent_words(order) if telling.is_told(order) else _CONFIRM
+    if order.confirmed_at is not None:
+        confirm = _FOUND
     if order.release_at is not None and order.release_by is not None:
         return f"{order.release_by['name']} pressed Process. Until it goes it can be undone."
     if held.sentence and not held.not_sent:

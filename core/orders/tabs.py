@@ -170,7 +170,8 @@ def _tab(tab: str) -> ColumnElement[bool]:
     if tab == "paid":
         # in words: a plan for any state would not use its index
         return and_(
-            Order.state == literal_column("'pending'"), Order.told_at.is_not(None)
+            Order.state == literal_column("'pending'"),
+            or_(Order.told_at.is_not(None), Order.confirmed_at.is_not(None)),
         )
     if tab == "missing":
         return Order.missing_since.is_not(None)
