@@ -18,6 +18,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     live_rows,
     order_page,
     orders,
+    payments,
     pressing,
     prices,
     repricing,

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from agent_portal import bp, history
 from agent_portal.pressing import REFUSED, order_of
-from core import availability, orders
+from core import availability, orders, payments
 from core.base import phones
 from core.orders import Order, not_received, telling
 from core.orders.held_up import Held
@@ -98,6 +98,7 @@ def _live(order: Order) -> dict[str, object]:
         "every_s": orders.next_poll_s(order),
         "may_say_not_found": telling.may_note_not_found(order),
         "payer": _grouped(order.told_payer or ""),
+        "messages": payments.of_order(order),
         "report": report,
         "reach": _grouped(report.contact) if report else "",
         "answers": ANSWERS,

@@ -21,7 +21,7 @@ from core.queue_view import QueueView
 
 TABS = {
     "new": "New",
-    "paid": "Says paid",
+    "paid": "Paid",
     "processing": "Processing",
     "late": "Late",
     "failed": "Failed",

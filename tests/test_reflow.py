@@ -210,6 +210,7 @@ def test_every_page_of_the_portal_fits(
             *orders_,
             "/prices",
             "/wallet",
+            "/payments",
         ],
     )
     context.close()
