@@ -39,6 +39,9 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
             settings.gateway_bytes, may_be_chunked=True
         ),  # no page takes it yet
         (hosts.PORTAL, "/logo"): upload,  # no page takes it yet
+        (hosts.PORTAL, "/payments"): Allowance(
+            settings.form_bytes, bytes_logged_in=settings.pasted_bytes
+        ),
     }
 
 
@@ -120,7 +123,7 @@ def require_whole() -> None:
         if not current_user.is_authenticated:
             abort(413)
         most = allowance.bytes_logged_in
-    request.max_content_length = most
+    request.max_content_length = request.max_form_memory_size = most
     if http_server.WHOLE in request.environ:
         return
     try:

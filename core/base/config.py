@@ -320,6 +320,7 @@ class Config:
     form_bytes: int = 64 * 1024
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
     upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
+    pasted_bytes: int = 256 * 1024  # two hundred messages that they paste
     uploads_at_once: int = 8  # in all web processes together
     # Of a page or one order of a selection that lost against another transaction; unscaled, as
     # locks are.

@@ -13,7 +13,7 @@ from visitors import Visitor
 from core import orders
 from core.payments import reading
 from tests.support import axe
-from tests.support.messages import Inbox, received
+from tests.support.messages import Inbox, received, telecel
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.1)
@@ -153,6 +153,20 @@ def test_a_bad_form_says_how_to_mend_it_and_keeps_what_was_typed(
     assert answer.status_code == 422 and says in answer.text
     if form["messages"].strip():
         assert "kept text</textarea>" in answer.text
+
+
+def test_two_hundred_long_messages_are_taken_at_once(
+    ama_agent: Visitor, inbox: Inbox
+) -> None:
+    texts = [
+        telecel(500, 100_000 + 500 * at, "2026-11-05 at 09:00:00", "x" * 90)
+        + " Stay alert. Never share your PIN or OTP with anyone or click unknown links."
+        for at in range(reading.MOST)
+    ]
+    assert len("\n".join(texts)) > 60_000
+    assert paste(ama_agent, *texts, to="050 000 0000").status_code == 303
+    page = ama_agent.get("/payments").text
+    assert f"{reading.MOST} messages read" in page and "The newest 50 of 200" in page
 
 
 def test_marks_of_direction_and_long_pastes_break_nothing(

@@ -121,6 +121,8 @@ LIMITS = [
     (hosts.PORTAL, "/logo", 65_536, False, 1_048_576),
     (hosts.STORE, "/logo", 65_536, False, 0),
     (hosts.PORTAL, "/logos", 65_536, False, 0),
+    (hosts.PORTAL, "/payments", 65_536, False, 262_144),
+    (hosts.PORTAL, "/payments/process", 65_536, False, 0),
 ]
 
 
