@@ -101,7 +101,7 @@ def open_count() -> int:
 
 
 def lately() -> list[tuple[PaymentMessage, Order | None]]:
-    """What was decided last, the newest first, each with its order."""
+    """The newest messages that are decided, each with its order."""
     query = (
         select(PaymentMessage, Order)
         .outerjoin(Order, Order.id == PaymentMessage.order_id)
@@ -111,10 +111,7 @@ def lately() -> list[tuple[PaymentMessage, Order | None]]:
                 PaymentMessage.put_away_at.is_not(None),
             )
         )
-        .order_by(
-            func.coalesce(PaymentMessage.matched_at, PaymentMessage.put_away_at).desc(),
-            PaymentMessage.id.desc(),
-        )
+        .order_by(PaymentMessage.id.desc())
         .limit(LATELY_SHOWN)
     )
     return [(message, order) for message, order in db.session.execute(query)]

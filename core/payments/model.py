@@ -57,6 +57,7 @@ class PaymentMessage(Model, StoreScoped):
             "order_id",
             postgresql_where=text("order_id IS NOT NULL"),
         ),
+        Index("ix_payment_messages_newest", "store_id", "id"),
         Index("ix_payment_messages_number", "store_id", "came_to", "provider", "id"),
         Index("ix_payment_messages_transaction", "store_id", "transaction_id"),
         Index(

@@ -21,6 +21,7 @@ INDEXES = (
         "is_in AND order_id IS NULL AND put_away_at IS NULL",
     ),
     ("ix_payment_messages_order", ("store_id", "order_id"), "order_id IS NOT NULL"),
+    ("ix_payment_messages_newest", ("store_id", "id"), None),
     ("ix_payment_messages_number", ("store_id", "came_to", "provider", "id"), None),
     ("ix_payment_messages_transaction", ("store_id", "transaction_id"), None),
     (
