@@ -24,9 +24,11 @@ from tests.support.queues import queue
 AMA = Actor("agent", "Ama")
 STORE_TABLES = (
     "accounts",
+    "batch_lines",
     "cases",
     "entries",
     "not_received",
+    "order_batches",
     "order_drafts",
     "order_events",
     "order_words",

@@ -28,6 +28,9 @@ STORE = {
     "audit": "SELECT(id) INSERT",
     "audit_seals": "",
     "balance_reads": "",
+    "batch_lines": (
+        "SELECT INSERT UPDATE(accepted, bundle_id, order_id, price_pesewas, state, text, words)"
+    ),
     "bundles": "SELECT",
     "buying": "SELECT",
     "cases": "SELECT",
@@ -38,6 +41,9 @@ STORE = {
     "login_counts": "",
     "memberships": "",
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
+    "order_batches": (
+        "SELECT INSERT UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"
+    ),
     "order_drafts": "SELECT INSERT",
     "order_events": "SELECT INSERT",
     "order_words": "SELECT",
@@ -80,6 +86,10 @@ PLATFORM = {
     "audit": "SELECT INSERT",
     "audit_seals": "SELECT INSERT",
     "balance_reads": "SELECT INSERT",
+    "batch_lines": (
+        "SELECT INSERT DELETE UPDATE(accepted, bundle_id, order_id, price_pesewas, state, text,"
+        " words)"
+    ),
     "bundles": (
         "SELECT INSERT UPDATE(active, agent_price_pesewas, approved_cost_pesewas, asked_at,"
         " changed_at, cost_pesewas, is_gone, kept_at, newest_cost_pesewas, offer_id,"
@@ -94,6 +104,9 @@ PLATFORM = {
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
+    "order_batches": (
+        "SELECT INSERT DELETE UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"
+    ),
     "order_drafts": "SELECT INSERT DELETE",
     "order_events": "SELECT INSERT",
     "order_words": "SELECT",
@@ -197,6 +210,7 @@ PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 """Written by the program's own ORM statements alone, which carry a signed permit: see
 `core.base.permits`."""
 WITHOUT_SEQUENCE = {
+    "batch_lines",
     "buying",
     "delivery_estimates",
     "known_devices",
@@ -207,9 +221,9 @@ WITHOUT_SEQUENCE = {
     "reset_links",
 }
 WITHOUT_SEQUENCE |= {"sessions", "settings", "store_records", "supplier_state"}
-STORE_TABLES = ("accounts", "cases", "entries", "not_received", "order_drafts", "order_events",
-"order_words", "orders", "outbox", "payment_messages", "postings", "store_bundles",
-"store_records")  # fmt: skip
+STORE_TABLES = ("accounts", "batch_lines", "cases", "entries", "not_received", "order_batches",
+"order_drafts", "order_events", "order_words", "orders", "outbox", "payment_messages", "postings",
+"store_bundles", "store_records")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("memberships", "sessions")

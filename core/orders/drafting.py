@@ -23,6 +23,7 @@ from core.base.asks import Ask
 from core.base.db import Model, db, rows_changed, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.base.tenancy import StoreScoped, current_store_id
+from core.orders import batching
 from core.orders.crowding import Caller
 from core.orders.model import Order
 from core.stores import Store
@@ -159,7 +160,8 @@ def draft_of(
 
 @needs_across_stores
 def prune_drafts() -> int:
-    """Delete drafts past their hour. Returns how many."""
+    """Delete drafts past their hour, and batches past their time. Returns how many drafts."""
+    batching.prune_batches()
     with transaction():
         return rows_changed(
             delete(OrderDraft).where(OrderDraft.created_at <= clock.now() - KEPT)
@@ -168,7 +170,8 @@ def prune_drafts() -> int:
 
 @inside_use_case
 def forget_drafts(recipient_msisdn: str) -> None:
-    """Delete the drafts with this number."""
+    """Delete the drafts with this number, and empty such lines of batches."""
+    batching.forget_in_batches(recipient_msisdn)
     db.session.execute(
         delete(OrderDraft).where(OrderDraft.recipient_msisdn == recipient_msisdn)
     )
