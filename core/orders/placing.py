@@ -129,7 +129,7 @@ def _added(values: dict[str, Any], actor: Actor) -> Order:
         values["store_id"],
         actor,
         "placed",
-        "Order placed.",
+        f"{actor.name} placed the order." if actor.kind == "agent" else "Order placed.",
         customer_text=later("Ordered"),
     )
     (row,), _line = round_trip.within(
