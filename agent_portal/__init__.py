@@ -15,6 +15,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     changes,
     giving_back,
     home,
+    lists,
     live_rows,
     order_page,
     orders,
@@ -24,5 +25,6 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     repricing,
     selecting,
     telling,
+    walk_in,
     wallet,
 )

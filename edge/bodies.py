@@ -38,6 +38,7 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
         (hosts.HOOKS, "/paystack"): Allowance(
             settings.gateway_bytes, may_be_chunked=True
         ),  # no page takes it yet
+        (hosts.PORTAL, "/lists"): upload,
         (hosts.PORTAL, "/logo"): upload,  # no page takes it yet
         (hosts.PORTAL, "/payments"): Allowance(
             settings.form_bytes, bytes_logged_in=settings.pasted_bytes

@@ -44,6 +44,8 @@ of one who guesses."""
 GUESSES_OF_ONE = "30 per day"
 """Tries that find nothing for one phone number in a store, wherever they come from: of 100,000 pay
 codes they try few."""
+LISTS = "30 per minute"
+"""Lists that are brought from one address: each is unpacked and read whole."""
 PICTURES = "60 per minute"
 """Pictures that are drawn for one address, of all stores. One that was drawn before counts for
 nothing."""
@@ -133,6 +135,7 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
                 is_usual=True,
             ),
         ],
+        (hosts.PORTAL, "POST", "/lists"): [Limit("lists", LISTS)],
         (hosts.STORE, "POST", "/track/number"): [
             Limit("numbers", MISSES, counts=_found_nothing, key=caller_of_store),
             Limit(
