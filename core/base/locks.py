@@ -26,5 +26,7 @@ class Lock(IntEnum):
     """Orders from one address are counted; second key: hash of store and address."""
     PROOF = 4_208
     """The books are proven."""
+    LIST = 4_221
+    """A list is confirmed; second key: hash of store and of what its lines mean."""
     RESTORE = 4_209
     """Orders of a restored database are marked."""

@@ -15,6 +15,7 @@ from core import audit
 from core.audit import Actor
 from core.base import clock, text_input
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 from core.base.tenancy import current_store_id
@@ -190,6 +191,7 @@ def confirm(batch_id: int, seen: Seen, process: bool, actor: Actor) -> OrderBatc
             return batch
         if batch.is_over:
             raise BatchRefused(_too_late(batch))
+        _wait_for_turn(batch)
         lines = lines_of(batch)
         checklist = checking.check(batch, lines)
         _refuse(checklist, seen)
@@ -209,6 +211,15 @@ def confirm(batch_id: int, seen: Seen, process: bool, actor: Actor) -> OrderBatc
             },
         )
         return batch
+
+
+@inside_use_case
+def _wait_for_turn(batch: OrderBatch) -> None:
+    """Of two copies of one list the second sees that the first is confirmed."""
+    name = f"{current_store_id()}/{batch.digest}"
+    db.session.execute(
+        select(func.pg_advisory_xact_lock(int(Lock.LIST), func.hashtext(name)))
+    )
 
 
 def _refuse(checklist: Checklist, seen: Seen) -> None:

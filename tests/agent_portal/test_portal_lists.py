@@ -162,7 +162,7 @@ class TestReading:
         assert answer.status_code == 422 and says in answer.text and lines() == []
         assert answer.text.count("0241234567 5\n") >= text.count("\n")
 
-    def test_too_many_lists_wait(self, ama_agent: Visitor, using: Any) -> None:
+    def test_too_many_lists_wait(self, ama_agent: Visitor) -> None:
         for _ in range(keeping.OPEN_MOST):
             at = bring(ama_agent, THREE)
         answer = ama_agent.post("/lists", {"text": THREE})
@@ -184,6 +184,15 @@ class TestReading:
         assert "Nothing was ordered" in answer.text
         confirm(ama_agent, at, again="1")
         assert len(placed()) == 4
+
+    def test_very_many_lists_from_one_address_are_slowed_down_and_kept(
+        self, ama_agent: Visitor, lines: Any
+    ) -> None:
+        for _ in range(30):
+            assert ama_agent.post("/lists", {"text": ""}).status_code == 422
+        answer = ama_agent.post("/lists", {"text": THREE})
+        assert answer.status_code == 429 and answer.headers["Retry-After"] == "60"
+        assert "0551234567 2GB Esi" in answer.text and lines() == []
 
 
 class TestFiles:
@@ -403,6 +412,35 @@ class TestOnce:
         assert len(found) == len({order.recipient_msisdn for order in found}) == 60
         assert {order.state for order in found} == {"queued"}
 
+    def test_of_two_copies_confirmed_at_once_one_is_ordered(
+        self, app: Flask, in_store: Callable[..., Any], placed: Any
+    ) -> None:
+        """Whose lines are all meant, so that nothing else would ask."""
+
+        def copy() -> int:
+            batch_id = keeping.keep("0241234567 5\n0241234567 5", AMA)
+            keeping.mend(batch_id, {}, accepted=[2])
+            return batch_id
+
+        copies = [in_store("ama", copy) for _ in range(2)]
+        said = in_store("ama", lambda: _seen_now(copies[0]))
+        gate = threading.Barrier(2)
+        refused: list[str] = []
+
+        def press(batch_id: int) -> None:
+            gate.wait(10)
+            try:
+                in_store("ama", lambda: keeping.confirm(batch_id, said, False, AMA))
+            except keeping.BatchRefused as refusal:
+                refused.append(refusal.sentence)
+
+        threads = [threading.Thread(target=press, args=(one,)) for one in copies]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(refused) == 1 and "has confirmed the same list" in refused[0]
+
     def test_a_crash_between_an_order_and_its_note_is_one_order(
         self, ama: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -428,6 +466,18 @@ class TestOnce:
             patch.setattr(orders, "process", _crash)
             with pytest.raises(KeyboardInterrupt):
                 placing.place_some(batch_id, AMA)
+        placing.place_some(batch_id, AMA)
+        assert [order.state for order in db.session.scalars(db.select(Order))] == [
+            "pending"
+        ]
+
+    def test_only_the_call_that_notes_a_line_presses_process(
+        self, ama: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another person's call has noted it, and its press may have been undone since."""
+        batch_id = keeping.keep("0241234567 5", AMA)
+        keeping.confirm(batch_id, _seen_now(batch_id), True, AMA)
+        monkeypatch.setattr(placing, "_note", lambda *_words, **_named: False)
         placing.place_some(batch_id, AMA)
         assert [order.state for order in db.session.scalars(db.select(Order))] == [
             "pending"
