@@ -1,15 +1,28 @@
-"""Opening and closing stores: everything a store needs, made in one transaction."""
+"""Opening and closing stores: everything a store needs, made in one transaction; and the owner's
+word, without which none is open."""
 
 from __future__ import annotations
 
-from core import audit, catalog, ledger, stores
+from typing import Any
+
+from core import audit, catalog, ledger, requirements, stores
 from core.accounts.users import Membership, User
 from core.audit import Actor
-from core.base import config
-from core.base.db import transaction
-from core.base.preconditions import needs_across_stores
+from core.base import clock, config
+from core.base.db import db, transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
+from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
-from core.stores import DEFAULT_COLOUR, Store
+from core.requirements import Item
+from core.stores import DEFAULT_COLOUR, LONGEST_NOTE, BadStore, Store
+
+
+class NotReady(Refusal):
+    """A store that its agent may not open yet. `items` is what is missing, if that is why."""
+
+    def __init__(self, sentence: str, items: list[Item] | None = None) -> None:
+        super().__init__(sentence)
+        self.items = items or []
 
 
 @needs_across_stores
@@ -24,25 +37,32 @@ def open_store(
     momo_number: str | None = None,
     momo_name: str = "",
 ) -> Store:
-    """A new store with its accounts, its owner and a price for every bundle.
+    """A new store with its accounts, its owner and a price for every bundle; open at once.
 
     Raises `stores.BadStore` or `phones.BadNumber` with a sentence.
     """
-    with transaction() as session:
-        store = stores.add(
+    with transaction():
+        return make_store(
+            owner,
+            actor,
             slug=slug,
             name=name,
-            markup_bp=config.current().store_markup_bp,
             colour=colour,
             whatsapp=whatsapp,
             momo_number=momo_number,
             momo_name=momo_name,
         )
-        ledger.open_store_accounts(store.id)
-        session.add(Membership(user_id=owner.id, store_id=store.id, role="owner"))
-        catalog.price_new_bundles(store.id, store.markup_bp)
-        audit.write(actor, "open_store", f"store:{store.id}", {"slug": slug})
-        return store
+
+
+@inside_use_case
+def make_store(owner: User, actor: Actor, **row: Any) -> Store:
+    """The same in an open use case, for whom it is one part. `row` as `stores.add` takes it."""
+    store = stores.add(markup_bp=config.current().store_markup_bp, **row)
+    ledger.open_store_accounts(store.id)
+    db.session.add(Membership(user_id=owner.id, store_id=store.id, role="owner"))
+    catalog.price_new_bundles(store.id, store.markup_bp)
+    audit.write(actor, "open_store", f"store:{store.id}", {"slug": store.slug})
+    return store
 
 
 @as_platform
@@ -68,3 +88,86 @@ def set_store_status(
         store = stores.set_status_row(store_id, status, reason)
         audit.write(actor, f"store_{status}", f"store:{store_id}", {"reason": reason})
         return store
+
+
+@as_platform
+def open_own(store_id: int, actor: Actor) -> bool:
+    """Open a store as its own agent may: with everything there that it needs. False when it is
+    open already. Raises `NotReady`."""
+    with transaction():
+        store = stores.locked(store_id)
+        if store.is_open:
+            return False
+        if store.status == "suspended":
+            raise NotReady("Makola suspended your store. Ask its owner what to do.")
+        items = requirements.missing(requirements.of_store(store_id))
+        if items:
+            raise NotReady("Your store is not open yet: see what is missing.", items)
+        stores.set_status_row(store_id, "open", "")
+        audit.write(actor, "store_open", f"store:{store_id}", {})
+        return True
+
+
+@as_platform
+def approve(store_id: int, actor: Actor) -> bool:
+    """Say yes to a store, which its agent may then open. False when that was said already."""
+    with transaction():
+        store = stores.locked(store_id)
+        if store.approval == "approved":
+            return False
+        store.approval, store.approval_note = "approved", ""
+        store.approved_at = store.approved_at or clock.now()
+        store.version += 1
+        audit.write(actor, "approve_store", f"store:{store_id}", {})
+        return True
+
+
+@as_platform
+def refuse(store_id: int, reason: str, actor: Actor) -> bool:
+    """Say no to a store, also to one that was approved: it is closed then. `reason` is for its
+    agent. False when the same was said already. Raises `BadStore`."""
+    reason = reason.strip()[:LONGEST_NOTE]
+    if len(reason) < 3:
+        raise BadStore("Say why: the agent reads it, and may ask again.")
+    with transaction():
+        store = stores.locked(store_id)
+        if (store.approval, store.approval_note) == ("refused", reason):
+            return False
+        if store.approval == "approved":  # its customers go on seeing their orders
+            store.approved_at = store.approved_at or clock.now()
+        store.approval, store.approval_note = "refused", reason
+        if store.is_open:
+            store.status = "closed"
+        store.version += 1
+        audit.write(actor, "refuse_store", f"store:{store_id}", {"reason": reason})
+        return True
+
+
+@as_platform
+def ask_again(store_id: int, actor: Actor) -> bool:
+    """Ask for the owner's word once more, after a no. False when nothing was refused."""
+    with transaction():
+        store = stores.locked(store_id)
+        if store.approval != "refused":
+            return False
+        store.approval, store.asked_at = "waiting", clock.now()
+        store.version += 1
+        audit.write(actor, "ask_approval", f"store:{store_id}", {})
+        return True
+
+
+@as_platform
+def agree_to_terms(store_id: int, actor: Actor) -> bool:
+    """Note that a store's owner agreed to the terms. False when they had already."""
+    with transaction():
+        store = stores.locked(store_id)
+        if store.terms_at is not None:
+            return False
+        store.terms_at = clock.now()
+        audit.write(
+            actor,
+            "agree_to_terms",
+            f"store:{store_id}",
+            {"terms": config.current().terms_url},
+        )
+        return True

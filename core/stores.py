@@ -1,7 +1,7 @@
 """Stores: the tenants, each an agent's shop on a subdomain.
 
-Decides which slugs may exist and what a store's state means. Money accounts and price lists of a
-new store are made by `onboarding`, which sits above.
+Decides what a store's state means; which slugs may exist is decided in `subdomains`. Money accounts
+and price lists of a new store are made by `onboarding`, which sits above.
 """
 
 from __future__ import annotations
@@ -25,54 +25,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core import subdomains
 from core.base import clock, phones, round_trip
 from core.base.db import Model, db
 from core.base.preconditions import inside_use_case
-from core.base.refusal import Refusal
 
 T = TypeVar("T")
+BadStore = subdomains.BadStore
 
-RESERVED = frozenset(
-    [
-        "portal",
-        "admin",
-        "www",
-        "api",
-        "hooks",
-        "static",
-        "mail",
-        "pay",
-        "app",
-        "mtn",
-        "telecel",
-        "at",
-        "vodafone",
-        "airteltigo",
-        "momo",
-        "paystack",
-        "gcb",
-        "ecobank",
-        "fidelity",
-        "absa",
-        "stanbic",
-        "calbank",
-        "bank",
-        "makola",
-        "support",
-        "help",
-        "status",
-    ]
-)
 DEFAULT_COLOUR = "#0b6e4f"
+LONGEST_NAME = 60
+"""Characters of a store's name."""
+LONGEST_NOTE = 200
 MOMO_NAME = 60
 """Characters of the name of a MoMo account."""
 _MOST_KNOWN = 10_000
 _known: dict[str, int] = {}
 """Slug → id, of the stores that this process has met."""
-
-
-class BadStore(Refusal):
-    """A slug, colour or name that cannot be used. `sentence` says how to fix it."""
 
 
 class Store(Model):
@@ -82,8 +51,18 @@ class Store(Model):
         CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name="colour"),
         CheckConstraint("status IN ('open', 'closed', 'suspended')", name="status"),
         CheckConstraint("markup_bp >= 0", name="markup"),
+        CheckConstraint(
+            "approval IN ('approved', 'waiting', 'refused')", name="approval"
+        ),
+        CheckConstraint(
+            "status <> 'open' OR approval = 'approved'", name="open_is_approved"
+        ),
         Index("ix_stores_slug", text('slug COLLATE "C"')),
         Index("ix_stores_name", text('lower(name) COLLATE "C"'), "id"),
+        Index(
+            "ix_stores_asked", "asked_at", postgresql_where=text("asked_at IS NOT NULL")
+        ),
+        Index("ix_stores_look", text(subdomains.LOOK)),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -102,10 +81,25 @@ class Store(Model):
     markup_bp: Mapped[int] = mapped_column(deferred=True)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    approval: Mapped[str] = mapped_column(default="approved")
+    """The owner's word, without which it is not open."""
+    approved_at: Mapped[datetime | None]
+    """When that was first given to a store that had to ask, or before it was taken back."""
+    approval_note: Mapped[str] = mapped_column(default="", deferred=True)
+    """Why it was refused, for the agent."""
+    asked_at: Mapped[datetime | None] = mapped_column(deferred=True)
+    """When its agent asked for that word, by signing up or again; None: opened by the platform."""
+    terms_at: Mapped[datetime | None] = mapped_column(deferred=True)
+    """When its agent agreed to the terms."""
 
     @property
     def is_open(self) -> bool:
         return self.status == "open"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nobody but its people sees it: it was never approved."""
+        return self.approval != "approved" and self.approved_at is None
 
 
 _SLUG = collate(Store.slug, "C")
@@ -223,18 +217,11 @@ def all_stores() -> list[Store]:
     return list(db.session.scalars(select(Store).order_by(Store.name)))
 
 
-def check_slug(slug: str) -> str:
-    """The slug as it may be used. Raises `BadStore` with a sentence."""
-    slug = slug.strip().lower()
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{1,30}[a-z0-9])", slug):
-        raise BadStore(
-            "Use 3 to 32 letters a-z, digits and dashes for the store address, like ama-data."
-        )
-    if slug in RESERVED or slug.startswith("xn--"):
-        raise BadStore(
-            f"The address {slug} is reserved. Choose another, like {slug}-data."
-        )
-    return slug
+def check_name(name: str) -> str:
+    """The name as it may be used. Raises `BadStore`."""
+    if not name.strip() or len(name) > LONGEST_NAME:
+        raise BadStore(f"Give the store a name of 1 to {LONGEST_NAME} characters.")
+    return name.strip()
 
 
 @inside_use_case
@@ -247,20 +234,23 @@ def add(
     whatsapp: str | None,
     momo_number: str | None,
     momo_name: str = "",
+    **state: Any,
 ) -> Store:
-    """A new store row; `onboarding.open_store` is the verb to call. Raises `BadStore`."""
-    if not name.strip() or len(name) > 60:
-        raise BadStore("Give the store a name of 1 to 60 characters.")
+    """A new store row; `onboarding.open_store` is the verb to call. `state` is its `status`,
+    `approval` and when these were asked for; without, it is open and approved. Raises
+    `BadStore`."""
+    name = check_name(name)
     if not re.fullmatch(r"#[0-9a-f]{6}", colour):
         raise BadStore("Give the colour as six hexadecimal digits, like #0b6e4f.")
     store = Store(
-        slug=check_slug(slug),
-        name=name.strip(),
+        slug=subdomains.check_slug(slug),
+        name=name,
         colour=colour,
         markup_bp=markup_bp,
         whatsapp=phones.parse(whatsapp) if whatsapp else None,
         momo_number=phones.parse(momo_number) if momo_number else None,
         momo_name=momo_name[:MOMO_NAME],
+        **state,
     )
     db.session.add(store)
     db.session.flush()
@@ -268,11 +258,17 @@ def add(
 
 
 @inside_use_case
-def set_momo_row(store_id: int, number: str, name: str) -> Store:
-    """Change the number that customers pay to. Raises `phones.BadNumber`."""
-    store = db.session.scalars(
+def locked(store_id: int) -> Store:
+    """A store's row, locked."""
+    return db.session.scalars(
         select(Store).where(Store.id == store_id).with_for_update()
     ).one()
+
+
+@inside_use_case
+def set_momo_row(store_id: int, number: str, name: str) -> Store:
+    """Change the number that customers pay to. Raises `phones.BadNumber`."""
+    store = locked(store_id)
     store.momo_number = phones.parse(number)
     store.momo_name = name[:MOMO_NAME]
     store.version += 1
@@ -281,13 +277,14 @@ def set_momo_row(store_id: int, number: str, name: str) -> Store:
 
 @inside_use_case
 def set_status_row(store_id: int, status: str, note: str) -> Store:
-    """Change a store's state. Raises `BadStore` for a state that does not exist."""
+    """Change a store's state. Raises `BadStore` for a state that does not exist, and for opening
+    one that is not approved."""
     if status not in ("open", "closed", "suspended"):
         raise BadStore("A store is open, closed or suspended.")
-    store = db.session.scalars(
-        select(Store).where(Store.id == store_id).with_for_update()
-    ).one()
+    store = locked(store_id)
+    if status == "open" and store.approval != "approved":
+        raise BadStore(f"{store.name} is not approved. Approve it first, then open it.")
     store.status = status
-    store.closed_note = note.strip()[:200]
+    store.closed_note = note.strip()[:LONGEST_NOTE]
     store.version += 1
     return store

@@ -1,4 +1,4 @@
-"""Log-ins: whether an e-mail and a password open a door.
+"""Log-ins: whether an e-mail, or a phone number, and a password open a door.
 
 Decides only that. How often they may be tried is decided in `guessing`, how long the session lasts
 in `logins`.
@@ -131,7 +131,7 @@ def _plain(email: str) -> str:
     if "\x00" in email:
         return ""
     return (
-        users.plain_email(email[:_LONGEST_TYPED])[:_LONGEST_EMAIL]
+        users.login_name(email[:_LONGEST_TYPED])[:_LONGEST_EMAIL]
         .encode("utf-8", "replace")
         .decode()
     )

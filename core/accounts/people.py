@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts import logins, security_events, users
+from core.accounts import confirmations, logins, security_events, users
 from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock
@@ -94,8 +94,8 @@ def page(*, after: str = "", typed: str = "", limit: int) -> list[Person]:
 def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> User:
     """A new person, or one who was removed and comes back under the same number. Raises
     `PersonRefused`, `BadPassword`."""
-    email = _email(email)
-    name = _name(name)
+    email = check_email(email)
+    name = check_name(name)
     _one_of(role, ROLES)
     try:
         with transaction() as session:
@@ -188,6 +188,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
         user.platform_role = "none"
         user.removed_at = clock.now()
         users.void_password(user)
+        confirmations.forget(user.id)
         logins.end_logins_of(user)
         _audit(actor, "remove_user", user, {"stores": ", ".join(left)})
         return left
@@ -270,14 +271,16 @@ def _audit(
     )
 
 
-def _email(typed: str) -> str:
+def check_email(typed: str) -> str:
+    """The address as it is kept. Raises `PersonRefused`."""
     email = users.plain_email(typed)
     if len(email) > 254 or not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", email):
         raise PersonRefused("Type the whole e-mail address, like ama@example.com.")
     return email
 
 
-def _name(typed: str) -> str:
+def check_name(typed: str) -> str:
+    """A person's name as it is kept. Raises `PersonRefused`."""
     name = " ".join(typed.split())
     if not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
         raise PersonRefused(

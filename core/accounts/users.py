@@ -22,6 +22,7 @@ from core.base import (
     hashing,
     passwords,
     permits,  # noqa: F401 - permits hooks in
+    phones,
     signed,
     text_input,
 )
@@ -46,6 +47,7 @@ class User(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
+    """What they log in with: an e-mail address, or a phone number in E.164. See `login_name`."""
     name: Mapped[str]
     password_hash: Mapped[str] = mapped_column(deferred=True, deferred_raiseload=True)
     """Argon2id. The application writes it and may not read it: see `password_of`."""
@@ -78,9 +80,7 @@ def add(
     platform_role: str = "none",
 ) -> User:
     """A new user. Raises `passwords.BadPassword`."""
-    user = User(
-        email=plain_email(email), name=name.strip(), platform_role=platform_role
-    )
+    user = User(email=login_name(email), name=name.strip(), platform_role=platform_role)
     give_password(user, password)
     db.session.add(user)
     db.session.flush()
@@ -92,11 +92,23 @@ def plain_email(text: str) -> str:
     return text_input.seen(text).strip().lower()
 
 
+def login_name(text: str) -> str:
+    """What a person logs in with, in the one spelling in which it is kept and looked for: an e-mail
+    address, or a phone number in E.164."""
+    plain = plain_email(text)
+    if "@" in plain:
+        return plain
+    try:
+        return phones.parse(plain)
+    except phones.BadNumber:
+        return plain
+
+
 @as_platform
 def by_email(email: str) -> User | None:
-    """The person with this address, unless removed."""
+    """The person who logs in with this e-mail address or phone number, unless removed."""
     return db.session.scalar(
-        select(User).where(User.email == plain_email(email), User.removed_at.is_(None))
+        select(User).where(User.email == login_name(email), User.removed_at.is_(None))
     )
 
 

@@ -219,6 +219,32 @@ class Config:
         "a portal log-in on one's own device ends unused after this",
         43_200,
     )
+    sign_ups_a_day: int = _var(
+        "MAKOLA_SIGN_UPS_A_DAY",
+        "stores that strangers may open in a day; 0: nobody signs up",
+        50,
+    )
+    approve_by_itself: bool = _var(
+        "MAKOLA_APPROVE_BY_ITSELF",
+        "1 approves who signs up at once, 0 leaves it to the owner",
+        False,
+    )
+    held_names: str = _var(
+        "MAKOLA_HELD_NAMES",
+        "addresses that nobody gets by signing up, parted by blanks or commas",
+        "",
+    )
+    terms_url: str = _var(
+        "MAKOLA_TERMS_URL",
+        "address of the terms that agents agree to; empty: they are not asked",
+        "",
+    )
+    messages: str = _var(
+        "MAKOLA_MESSAGES",
+        "how codes reach people: off, or console for a file in the instance folder, on this"
+        " machine alone",
+        "off",
+    )
     metrics_token: str = _var(
         "MAKOLA_METRICS_TOKEN",
         "bearer token of /metrics, 22+ letters; empty turns it off",
@@ -356,6 +382,10 @@ class Config:
     process_many: int = 200  # orders in one bulk Process
     # at the console, and at the portal on a device that others use
     session_idle_s: int = 1_800
+    code_s: int = 600  # a code that was sent is good for so long; unscaled
+    code_tries: int = 5  # wrong ones, then it is none
+    code_gap_s: int = 60  # between two codes for one address
+    codes_a_day: int = 5  # for one person and kind of address
     session_absolute_s: int = 43_200
     # a portal log-in on a person's own device lives no longer
     own_absolute_s: int = 604_800

@@ -34,6 +34,7 @@ STORE = {
     "bundles": "SELECT",
     "buying": "SELECT",
     "cases": "SELECT",
+    "confirmations": "",
     "delivery_estimates": "SELECT",
     "entries": "SELECT",
     "known_devices": "",
@@ -68,8 +69,8 @@ STORE = {
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "store_records": "SELECT",
     "stores": (
-        "SELECT(auto_process, closed_note, colour, created_at, id, momo_name, momo_number, name,"
-        " slug, status, version, welcome, whatsapp) UPDATE(version)"
+        "SELECT(approval, approved_at, auto_process, closed_note, colour, created_at, id,"
+        " momo_name, momo_number, name, slug, status, version, welcome, whatsapp) UPDATE(version)"
     ),
     "supplier_calls": "",
     "supplier_offers": "SELECT",
@@ -97,6 +98,10 @@ PLATFORM = {
     ),
     "buying": "SELECT INSERT UPDATE(renewed_at, short, stopped, stopped_since)",
     "cases": "SELECT INSERT UPDATE(action, closed_at, closed_by, evidence, resolution)",
+    "confirmations": (
+        "SELECT INSERT DELETE UPDATE(address, code_hash, confirmed_at, expires_at, sends,"
+        " sends_since, sent_at, tries)"
+    ),
     "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
@@ -136,7 +141,10 @@ PLATFORM = {
     "signing_keys": "",
     "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
     "store_records": "SELECT INSERT UPDATE(delivered, half_within_minutes, renewed_at)",
-    "stores": "SELECT INSERT UPDATE(closed_note, momo_name, momo_number, status, version)",
+    "stores": (
+        "SELECT INSERT UPDATE(approval, approval_note, approved_at, asked_at, closed_note,"
+        " momo_name, momo_number, status, terms_at, version)"
+    ),
     "supplier_calls": (
         "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome,"
         " path, request_body, response_body, supplier)"
@@ -212,6 +220,7 @@ PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
 WITHOUT_SEQUENCE = {
     "batch_lines",
     "buying",
+    "confirmations",
     "delivery_estimates",
     "known_devices",
     "login_counts",

@@ -36,6 +36,11 @@ _SHAPES = {
     "database_store_url": (_POSTGRESQL, f"DATABASE_STORE_URL {_IS_POSTGRESQL}"),
     "database_admin_url": (_POSTGRESQL, f"DATABASE_ADMIN_URL {_IS_POSTGRESQL}"),
     "bulk": (r"off|auto", "MAKOLA_BULK must be off or auto."),
+    "messages": (r"off|console", "MAKOLA_MESSAGES must be off or console."),
+    "terms_url": (
+        r"https?://[!-~]{3,200}",
+        "MAKOLA_TERMS_URL must be an http:// or https:// address, or empty.",
+    ),
     "metrics_token": (
         _WORD,
         "MAKOLA_METRICS_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.",
@@ -84,4 +89,15 @@ def problems(values: dict[str, Any]) -> list[str]:
             "MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your"
             " proxies."
         )
+    domain = values.get("base_domain", "localhost")
+    if values.get("messages") == "console" and not is_this_machine(domain):
+        found.append(
+            "MAKOLA_MESSAGES is console, which writes codes into a file, but MAKOLA_BASE_DOMAIN is"
+            f" {domain}: use it with localhost only."
+        )
     return found
+
+
+def is_this_machine(domain: str) -> bool:
+    """Whether a base domain is one that nobody else reaches."""
+    return domain == "localhost" or domain.endswith(".localhost")
