@@ -33,7 +33,15 @@ from core.base import phones
 from core.base.text_input import own_path
 
 PUBLIC = frozenset(
-    {"portal.login", "portal.log_in", "portal.show_reset_form", "portal.use_reset_link"}
+    {
+        "portal.login",
+        "portal.log_in",
+        "portal.show_reset_form",
+        "portal.use_reset_link",
+        "portal.sign_up_form",
+        "portal.sign_up",
+        "portal.check_address",
+    }
 )
 OWN_LOG_IN = (
     "show_password_form",
@@ -47,21 +55,27 @@ STORELESS = frozenset(
         "portal.stores",
         "portal.choose_store",
         "portal.logout",
+        "portal.show_confirm",
+        "portal.confirm",
+        "portal.send_code",
         *(f"portal.{n}" for n in OWN_LOG_IN),
     }
 )
 RANK = {"viewer": 0, "cashier": 1, "owner": 2}
-NO_MATCH = "This e-mail and password do not belong together. Check both and try again."
+NO_MATCH = (
+    "This e-mail or phone number and this password do not belong together. Check both and try"
+    " again."
+)
 NO_STORE = "This log-in has no store. Ask the platform's owner to add you to one."
 
 
 class LoginForm(FlaskForm):
-    """E-mail and password, and where to go afterwards."""
+    """E-mail or phone number, password, and where to go afterwards."""
 
     email = StringField(
-        "E-mail",
+        "E-mail or phone number",
         [
-            InputRequired("Type your e-mail address."),
+            InputRequired("Type your e-mail address or phone number."),
             Length(max=254, message="No e-mail address is that long."),
         ],
     )
@@ -75,11 +89,13 @@ class LoginForm(FlaskForm):
     next = HiddenField()
 
     def validate_email(self, field: StringField) -> None:
-        """Refuse what cannot be an address, with the fix."""
-        text = users.plain_email(field.data or "")
-        if "@" not in text or not text.isprintable() or " " in text:
+        """Refuse what can be neither an address nor a number, with the fix."""
+        text = users.login_name(field.data or "")
+        is_number = text.startswith("+233")
+        if not is_number and ("@" not in text or not text.isprintable() or " " in text):
             raise ValidationError(
-                "Type the whole e-mail address, like ama@example.com."
+                "Type the whole e-mail address, like ama@example.com, or your phone number, like"
+                " 024 123 4567."
             )
 
 

@@ -1,23 +1,22 @@
 """The first page of an agent: numbers that need him, each a link; today's sales; the store's link
 to share.
 
-Decides what is worth a place on that page. Leaves counting the queue to `core.orders` and the
-wallet to `core.ledger`.
+Decides what is worth a place on that page: of a store that is not open yet its shelf and what it
+still needs. Leaves counting the queue to `core.orders`, what is needed to `core.requirements`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from flask import g, render_template, url_for
+from flask import g, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import bindparam, func, select
 
 from agent_portal import bp, standing
-from core import catalog, ledger, queue_view
-from core.base import clock, round_trip, tenancy
+from core import catalog, queue_view, requirements
+from core.base import clock, phones, round_trip, tenancy
 from core.base.asks import Ask
 from core.orders import Order
 
@@ -39,14 +38,30 @@ def home() -> ResponseReturnValue:
         tenancy.current_store_id(), _asks(), since=clock.accra_midnight()
     )
     standing.keep(stands)
+    is_asked = not (delivered and g.store.is_open)
+    needed = requirements.of_store(g.store.id) if is_asked else ()
+    has_orders = any(stands.counts.values())
     return render_template(
         "portal/home.html",
         counts=stands.counts,
         today=Sales(*(int(number) for number in sales[0])),
-        steps=[] if delivered else first_steps(stands.counts, stands.wallet),
+        needed=needed,
+        missing=requirements.missing(needed),
+        has_orders=has_orders,
+        shop=_shop() if not (g.store.is_open or has_orders) else [],
         **standing.notes(stands.now),
         shelf=catalog.notices_by(noticed),
     )
+
+
+def _shop() -> list[tuple[str, list[catalog.ShelfLine]]]:
+    """The shelf as customers will see it, by network."""
+    lines = catalog.shelf()
+    return [
+        (key, own)
+        for key in phones.NETWORKS
+        if (own := [line for line in lines if line.network == key])
+    ]
 
 
 @cache
@@ -66,34 +81,3 @@ def _asks() -> list[Ask]:
     ever = select(Order.id).where(ours, delivered).limit(1)
     noticed = catalog.noticed_in(queue_view.STORE_ID)
     return list(map(round_trip.ask, (sales, ever, noticed)))
-
-
-def first_steps(counts: dict[str, int], wallet: ledger.Wallet) -> list[dict[str, Any]]:
-    """What a new store still has to do before its first sale."""
-    shelf = catalog.shelf()
-    return [
-        {
-            "done": g.store.is_open,
-            "text": "Your store is open",
-            "link": None,
-            "do": "Ask the platform’s owner to open it",
-        },
-        {
-            "done": bool(shelf),
-            "text": "Your prices are set",
-            "link": url_for(".prices"),
-            "do": "Set your prices",
-        },
-        {
-            "done": bool(wallet.available_pesewas + wallet.held_pesewas),
-            "text": "Your wallet has money",
-            "link": url_for(".wallet", _anchor="fund"),
-            "do": "Fund your wallet",
-        },
-        {
-            "done": any(counts.values()),
-            "text": "Your first order came in",
-            "link": "#share",
-            "do": "Share your store’s link",
-        },
-    ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.base import setting_rules
 from core.base.config import Config, ConfigError
 from devkit import daemons
 
@@ -168,6 +169,9 @@ class Plan:
             told["DATA_MART_API_URL"] = self.supplier_url
             told["DATA_MART_API_KEY"] = self.keys["sandbox_api_key"]
             told["DATA_MART_API_SECRET"] = self.keys["sandbox_api_secret"]
+        if setting_rules.is_this_machine(self._domain):
+            # who signs up reads the code in a file of the instance folder
+            own["MAKOLA_MESSAGES"] = "console"
         if self.options.time_scale is not None:
             told["MAKOLA_TIME_SCALE"] = f"{self.options.time_scale:f}"
         if self.options.workers is not None:

@@ -29,11 +29,14 @@ from core import order_view, shop, slugs, stores
 from core.accounts import logins
 from core.base import db, tenancy
 from core.base.config import Config
+from core.base.language import later
 from edge import hosts, kept, sessions
 from edge.filters import wants_fragment
 
 PUBLIC = {
-    hosts.PORTAL: frozenset({"/login", "/theme", "/reset/<token>"}),
+    hosts.PORTAL: frozenset(
+        {"/login", "/theme", "/reset/<token>", "/sign-up", "/sign-up/address"}
+    ),
     hosts.CONSOLE: frozenset({"/login", "/theme", "/reset/<token>"}),
 }
 """Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
@@ -55,6 +58,10 @@ ReadsStore = Callable[[str], stores.Store | None]
 READS_STORE = "reads_store"
 """Under this name an extension of the application says how a room reads the store of a page with
 whatever else that page shows: by endpoint, what finds the store of a subdomain or None."""
+NOT_YET = later(
+    "No shop is open at this address yet. If it is yours, log in to the portal to see what is"
+    " missing."
+)
 KEPT = "Log in: what you had chosen is kept, and goes with one more press."
 AGAIN = "Log in and press once more."
 LOGGED_OUT = (
@@ -91,6 +98,10 @@ def bind_store() -> Response | BaseResponse | None:
             g.no_shop = True
             slugs.look()
             abort(404, "There is no shop at this address.")
+        if store.is_hidden:
+            # nothing of it, its name neither: who asked for it is known to nobody yet
+            g.store = None
+            abort(404, NOT_YET)
         tenancy.use(store.id)
     elif place.room in PUBLIC and request.url_rule is not None:
         return _bind_login(place.room, request.url_rule.rule)

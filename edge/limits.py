@@ -49,6 +49,10 @@ LISTS = "30 per minute"
 PICTURES = "60 per minute"
 """Pictures that are drawn for one address, of all stores. One that was drawn before counts for
 nothing."""
+SIGN_UPS = "10 per hour"
+"""Forms of one address that were whole and asked whether a log-in is somebody's."""
+LOOKS = "60 per minute"
+"""Addresses for a store that one address asks about as somebody types."""
 CODES = (
     (hosts.STORE, "GET", "/orders/<>"),
     (hosts.STORE, "GET", "/orders/<>/status"),
@@ -77,6 +81,10 @@ def _made_a_draft(_response: Response | None) -> bool:
 
 def _found_nothing(_response: Response | None) -> bool:
     return bool(g.get("number_missed"))
+
+
+def _asked_for_a_log_in(_response: Response | None) -> bool:
+    return bool(g.get("log_in_asked"))
 
 
 def _drew_a_picture(_response: Response | None) -> bool:
@@ -136,6 +144,10 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
             ),
         ],
         (hosts.PORTAL, "POST", "/lists"): [Limit("lists", LISTS)],
+        (hosts.PORTAL, "POST", "/sign-up"): [
+            Limit("sign_ups", SIGN_UPS, counts=_asked_for_a_log_in),
+        ],
+        (hosts.PORTAL, "GET", "/sign-up/address"): [Limit("looks", LOOKS)],
         (hosts.STORE, "POST", "/track/number"): [
             Limit("numbers", MISSES, counts=_found_nothing, key=caller_of_store),
             Limit(

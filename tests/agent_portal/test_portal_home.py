@@ -82,11 +82,11 @@ def test_the_road_to_the_first_sale_ends_with_it(
     page = ama_agent.get("/").text
     assert (
         "To your first sale" in page
-        and page.count('class="is-done"') == 3
+        and page.count('class="is-done"') == 4
         and "Share your store’s link" in page
     )
     place()
-    assert ama_agent.get("/").text.count('class="is-done"') == 4
+    assert ama_agent.get("/").text.count('class="is-done"') == 5
     place(number="0240000001", state="completed")
     assert "To your first sale" not in ama_agent.get("/").text
 

@@ -248,6 +248,9 @@ GUARDED = [
     ("POST", "/lists/1/confirm"), ("POST", "/lists/1/place"), ("POST", "/lists/1/throw-away"),
     # Open to who has a link; this is none.
     ("GET", "/reset/K7QM2XR94T"), ("POST", "/reset/K7QM2XR94T"),
+    ("GET", "/confirm/K7QM2XR94T"), ("POST", "/confirm/K7QM2XR94T"),
+    ("POST", "/confirm/K7QM2XR94T/send"), ("POST", "/open"), ("POST", "/approval"),
+    ("GET", "/terms"), ("POST", "/terms"),
 ]  # fmt: skip
 
 
@@ -272,6 +275,9 @@ def test_every_route_of_the_room_is_in_that_list(app: Any) -> None:
     assert ours == {(method, path.partition("?")[0]) for method, path in GUARDED} | {
         ("GET", "/login"),
         ("POST", "/login"),
+        ("GET", "/sign-up"),
+        ("POST", "/sign-up"),
+        ("GET", "/sign-up/address"),
     }
 
 
@@ -433,9 +439,9 @@ class TestRoles:
 
 # The log-in form, wrong in fifteen ways: (fields, status, what must be said).
 WRONG = [
-    ({}, 422, "Type your e-mail address."),
+    ({}, 422, "Type your e-mail address or phone number."),
     ({"email": "ama@example.test"}, 422, "Type your password."),
-    ({"password": PASSWORD}, 422, "Type your e-mail address."),
+    ({"password": PASSWORD}, 422, "Type your e-mail address or phone number."),
     ({"email": "ama", "password": PASSWORD}, 422, "like ama@example.com"),
     ({"email": "ama @example.test", "password": PASSWORD}, 422, "like ama@example.com"),
     ({"email": "   ", "password": PASSWORD}, 422, "like ama@example.com"),

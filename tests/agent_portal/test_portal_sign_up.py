@@ -1,0 +1,277 @@
+"""Sign-up: from nothing to a shop with prices, closed until it is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from visitors import Visitor
+
+from core import audit, onboarding, requirements, stores
+from core.audit import SYSTEM, Actor
+from core.base import messages, tenancy
+from core.base.config import Config
+from core.base.db import db
+from tests.support.settings import Using
+
+GOOD = {
+    "name": "Esi Owusu",
+    "phone": "024 555 0101",
+    "email": "",
+    "password": "river stone lamp seven",
+    "store_name": "Esi's Data",
+    "slug": "",
+}
+
+
+@pytest.fixture
+def portal(visitor: Callable[[str], Visitor]) -> Visitor:
+    return visitor("portal")
+
+
+@pytest.fixture
+def codes(using: Using, config: Config) -> Callable[[], list[str]]:
+    """Codes can be sent; returns those that were, oldest first."""
+    using(messages="console")
+    file = Path(config.instance_dir) / messages.FILE
+    file.unlink(missing_ok=True)
+
+    def read() -> list[str]:
+        if not file.exists():
+            return []
+        return re.findall(r"(?m): (\d{6}) is your Makola code", file.read_text())
+
+    return read
+
+
+def told(app: Flask, deed: Callable[[], Any]) -> Any:
+    with app.app_context(), tenancy.across_stores():
+        try:
+            return deed()
+        finally:
+            db.session.remove()
+
+
+def rows(app: Flask, query: str) -> Any:
+    return told(app, lambda: db.session.execute(text(query)).all())
+
+
+def test_one_form_makes_a_log_in_and_a_closed_store_with_prices(
+    app: Flask, portal: Visitor
+) -> None:
+    answer = portal.post("/sign-up", GOOD)
+    assert (answer.status_code, answer.location) == (303, "/")
+    page = portal.get("/").text
+    assert "Your shop" in page and "esis-data.localhost" in page
+    for size in ("1 GB", "2 GB", "5 GB", "10 GB"):
+        assert size in page
+    assert "GH₵\N{NO-BREAK SPACE}" in page
+    (store,) = rows(app, "SELECT * FROM stores WHERE slug = 'esis-data'")
+    assert (store.status, store.approval) == ("closed", "waiting")
+    assert store.whatsapp == store.momo_number == "+233245550101"
+    assert store.momo_name == "Esi Owusu"
+
+
+def test_who_signed_up_by_phone_logs_in_with_it_however_it_is_spelt(
+    visitor: Callable[[str], Visitor], portal: Visitor
+) -> None:
+    portal.post("/sign-up", GOOD)
+    for spelt in ("0245550101", "+233 24 555 0101", "233245550101"):
+        form = {"email": spelt, "password": GOOD["password"]}
+        assert visitor("portal").post("/login", form).location == "/"
+    wrong = {"email": "024 555 0102", "password": GOOD["password"]}
+    assert visitor("portal").post("/login", wrong).status_code == 422
+
+
+def test_an_e_mail_is_the_log_in_of_who_gives_one(
+    app: Flask, visitor: Callable[[str], Visitor], portal: Visitor
+) -> None:
+    portal.post("/sign-up", GOOD | {"email": "Esi@Example.test"})
+    form = {"email": "esi@example.test", "password": GOOD["password"]}
+    assert visitor("portal").post("/login", form).location == "/"
+    form = {"email": GOOD["phone"], "password": GOOD["password"]}
+    assert visitor("portal").post("/login", form).status_code == 422
+    kinds = rows(app, "SELECT kind, confirmed_at FROM confirmations ORDER BY kind")
+    assert [tuple(row) for row in kinds] == [("email", None), ("phone", None)]
+
+
+def test_each_act_is_a_line_of_audit(app: Flask, portal: Visitor) -> None:
+    portal.post("/sign-up", GOOD)
+    lines = told(app, lambda: audit.recent(10))
+    acts = [(line.actor_name, line.action) for line in lines]
+    assert ("Esi Owusu", "sign_up") in acts and ("Esi Owusu", "open_store") in acts
+    assert "245550101" not in str([line.detail for line in lines])
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "sentence"),
+    [
+        ("name", "", "Give a name"),
+        ("phone", "", "Type your phone number"),
+        ("phone", "024 12", "10, like"),
+        ("email", "esi", "whole e-mail address"),
+        ("password", "short", "at least 8"),
+        ("password", "0245550101", "mostly a name"),
+        ("store_name", "", "Give the store a name"),
+        ("store_name", "x" * 61, "1 to 60"),
+        ("slug", "a", "3 to 32 letters"),
+        ("slug", "portal", "reserved"),
+        ("slug", "mak0la", "kept back"),
+        ("slug", "makola-data", "would pass for Makola"),
+        ("slug", "ama", "is taken. Choose another, like ama-data"),
+        ("slug", "arna", "looks too much like ama"),
+        ("slug", "k0f1", "looks too much like kofi"),
+    ],
+)
+def test_what_cannot_be_taken_gets_a_sentence_and_the_rest_is_kept(
+    app: Flask, portal: Visitor, field: str, typed: str, sentence: str
+) -> None:
+    answer = portal.post("/sign-up", GOOD | {field: typed})
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    for name, value in GOOD.items():
+        if name not in (field, "password") and value:
+            assert value.replace("'", "&#39;") in answer.text, name
+    assert GOOD["password"] not in answer.text
+    assert len(rows(app, "SELECT 1 FROM stores")) == 2
+
+
+def test_a_log_in_that_is_there_is_said_and_nothing_is_made(
+    app: Flask, portal: Visitor
+) -> None:
+    answer = portal.post("/sign-up", GOOD | {"email": "ama@example.test"})
+    assert answer.status_code == 422
+    assert "There is a log-in with this e-mail address already" in answer.text
+    assert len(rows(app, "SELECT 1 FROM stores")) == 2
+
+
+def test_a_phone_number_of_somebody_else_tells_nothing(
+    app: Flask, visitor: Callable[[str], Visitor], portal: Visitor
+) -> None:
+    """It is theirs who confirm it; only what is logged in with must be nobody's."""
+    portal.post("/sign-up", GOOD)
+    second = GOOD | {"email": "two@example.test", "slug": "second-shop"}
+    assert visitor("portal").post("/sign-up", second).status_code == 303
+
+
+def test_held_names_of_the_owner(using: Using, portal: Visitor) -> None:
+    using(held_names="osei, mensah-data")
+    answer = portal.post("/sign-up", GOOD | {"slug": "0sei"})
+    assert answer.status_code == 422 and "kept back" in answer.text
+
+
+def test_an_address_is_checked_while_it_is_typed(portal: Visitor) -> None:
+    def said(**asked: str) -> str:
+        answer = portal.get("/sign-up/address", query_string=asked)
+        assert answer.status_code == 200 and "<html" not in answer.text
+        return str(answer.text)
+
+    assert "esi.localhost</span> is free" in said(slug="esi")
+    assert "esis-data.localhost" in said(store_name="Esi's Data", slug="")
+    assert "is taken" in said(slug="ama")
+    assert said().strip() == ""
+
+
+def test_the_looks_and_the_forms_of_one_address_are_limited(
+    app: Flask, portal: Visitor
+) -> None:
+    for _ in range(60):
+        portal.get("/sign-up/address?slug=esi")
+    assert "Too many looks" in portal.get("/sign-up/address?slug=esi").text
+    taken = GOOD | {"email": "ama@example.test"}
+    for _ in range(10):
+        assert portal.post("/sign-up", taken).status_code == 422
+    refused = portal.post("/sign-up", GOOD)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3600")
+    assert "Esi Owusu" in refused.text and len(rows(app, "SELECT 1 FROM stores")) == 2
+
+
+def test_only_so_many_sign_up_in_a_day(using: Using, portal: Visitor) -> None:
+    using(sign_ups_a_day=0)
+    assert "Nobody can sign up just now" in portal.get("/sign-up").text
+    assert portal.post("/sign-up", GOOD).status_code == 503
+
+
+def test_who_is_logged_in_signs_up_for_nothing(ama_agent: Visitor) -> None:
+    assert ama_agent.get("/sign-up").status_code == 303
+    assert ama_agent.post("/sign-up", GOOD).status_code == 303
+
+
+def test_strangers_see_neither_name_nor_prices_until_it_is_approved(
+    app: Flask, visitor: Callable[[str], Visitor], portal: Visitor
+) -> None:
+    portal.post("/sign-up", GOOD)
+    stranger = visitor("esis-data")
+    for path in ("/", "/track", "/preview.png", "/manifest.webmanifest", "/tw/"):
+        answer = stranger.get(path)
+        assert answer.status_code == 404, path
+        assert "Esi" not in answer.text and "GH₵" not in answer.text, path
+    store = told(app, lambda: stores.by_slug("esis-data"))
+    assert told(app, lambda: onboarding.approve(store.id, SYSTEM))
+    assert "Esi&#39;s Data" in stranger.get("/").text
+
+
+def test_the_terms_are_agreed_to_where_there_are_any(
+    app: Flask, using: Using, portal: Visitor
+) -> None:
+    using(terms_url="https://example.test/terms")
+    assert "tick that you agree" in portal.post("/sign-up", GOOD).text
+    assert portal.post("/sign-up", GOOD | {"terms": "on"}).status_code == 303
+    assert "You agreed to the terms" in portal.get("/").text
+
+
+def test_from_signing_up_to_an_open_store(
+    app: Flask,
+    portal: Visitor,
+    visitor: Callable[[str], Visitor],
+    codes: Callable[[], list[str]],
+    using: Using,
+) -> None:
+    using(approve_by_itself=True)
+    portal.post("/sign-up", GOOD)
+    (code,) = codes()
+    page = portal.get("/").text
+    assert "Type the code that was sent to your phone" in page
+    assert 'action="/open"' not in page and "2 of 5 are missing" in page
+    assert portal.post("/open").location == "/#steps"
+    assert "see what is missing" in portal.get("/").text
+    assert portal.post("/confirm/phone", {"code": code}).location == "/"
+    store = told(app, lambda: stores.by_slug("esis-data"))
+    with app.app_context(), tenancy.across_stores():
+        from core import ledger
+
+        ledger.fund_wallet(store.id, 5_000, "MoMo 1", SYSTEM)
+    assert 'action="/open"' in portal.get("/").text
+    assert portal.post("/open").location == "/"
+    assert "Your store is open" in portal.get("/").text
+    assert portal.post("/open").location == "/"
+    acts = [line.action for line in told(app, lambda: audit.recent(20))]
+    assert acts.count("store_open") == 1 and "confirm_phone" in acts
+    assert "Data for any number" in visitor("esis-data").get("/").text
+
+
+def test_what_is_missing_closes_no_open_store(app: Flask, ama_agent: Visitor) -> None:
+    store = told(app, lambda: stores.by_slug("ama"))
+    assert requirements.missing(told(app, lambda: requirements.of_store(store.id)))
+    assert "Open store" not in ama_agent.get("/").text
+    assert told(app, lambda: stores.by_slug("ama")).is_open
+
+
+def test_a_store_that_loses_its_approval_is_closed_and_its_orders_stay(
+    app: Flask, visitor: Callable[[str], Visitor], place: Any
+) -> None:
+    code = place(state="processing")
+    store = told(app, lambda: stores.by_slug("ama"))
+    owner = Actor("owner", "Owner")
+    assert told(app, lambda: onboarding.refuse(store.id, "No trade licence", owner))
+    assert not told(app, lambda: onboarding.refuse(store.id, "No trade licence", owner))
+    customer = visitor("ama")
+    assert customer.get(f"/orders/{code}").status_code == 200
+    assert "Nothing can be ordered" in customer.get("/").text
+    with pytest.raises(stores.BadStore, match="not approved"):
+        told(app, lambda: onboarding.set_store_status(store.id, "open", "", owner))
