@@ -12,6 +12,7 @@ from flask import Blueprint
 bp = Blueprint("console", __name__, subdomain="admin")
 
 from admin_console import (  # noqa: F401 - the views register themselves on bp
+    admitting,
     approvals,
     audit,
     auth,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from admin_console import store_figures
 from admin_console.problem import Problem, at
 from core import catalog, outbox, proof
 from core.availability import Now
@@ -56,6 +57,16 @@ def of_sales(now: Now) -> list[Problem]:
     found = (_of_sync(sync), _approvals(), _no_bundles(sync), _all_paused(now.sales))
     said = [problem for problem in found if problem is not None]
     return [*said, *_networks_paused(now.networks)]
+
+
+def of_stores() -> list[Problem]:
+    """Stores that signed up and wait for the owner's word."""
+    many = store_figures.many_waiting()
+    if not many:
+        return []
+    said = "1 store waits" if many == 1 else f"{many} stores wait"
+    sentence = f"{said} for your approval: until then nobody can order there."
+    return [Problem("waiting", sentence, "/stores", "See who waits")]
 
 
 def _of_sync(sync: SyncReport | None) -> Problem | None:

@@ -81,6 +81,37 @@ def store_lines(stores: Sequence[Store]) -> list[StoreLine]:
     ]
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A store that waits for the owner's word, and who asked."""
+
+    slug: str
+    name: str
+    asked_at: datetime | None
+    who: str
+    log_in: str
+
+
+def waiting(limit: int) -> list[Waiting]:
+    """Those that wait for the owner's word, who waits longest first."""
+    rows = db.session.execute(
+        select(Store.slug, Store.name, Store.asked_at, User.name, User.email)
+        .join(Membership, (Membership.store_id == Store.id))
+        .join(User, User.id == Membership.user_id)
+        .where(Store.approval == "waiting", Membership.role == "owner")
+        .order_by(Store.asked_at, Store.id)
+        .limit(limit)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def many_waiting() -> int:
+    """How many wait so."""
+    waits = Store.approval == "waiting"
+    found = db.session.scalar(select(func.count(Store.id)).where(waits))
+    return int(found or 0)
+
+
 def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
     """The people of a store: (name, e-mail, role)."""
     rows = db.session.execute(

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, store_figures
 from admin_console.auth import needs
-from core import ledger, onboarding, stores
+from core import ledger, onboarding, requirements, stores
 from core.audit import Actor
 from core.base import clock, config, money
 from core.base.text_input import one_line, row_id
@@ -37,6 +37,7 @@ def list_stores() -> str:
     more = len(found) > size
     return render_template(
         "console/stores.html",
+        waiting=[] if typed or last else store_figures.waiting(size),
         lines=store_figures.store_lines(found[:size]),
         typed=typed,
         too_many=bool(typed) and more,
@@ -52,7 +53,7 @@ def list_stores() -> str:
 
 @bp.get("/stores/<slug>")
 def show_store(slug: str) -> str:
-    return _page(_store(slug), FundForm())
+    return page_of(store_of(slug), FundForm())
 
 
 @dataclass
@@ -95,15 +96,15 @@ class FundForm:
 @bp.post("/stores/<slug>/fund")
 @needs("fund")
 def fund_store(slug: str) -> Response | tuple[str, int] | str:
-    store = _store(slug)
+    store = store_of(slug)
     said = request.form
     form = FundForm.parse(
         said.get("amount", ""), said.get("reason", ""), said.get("seen", "")
     )
     if form.problems:
-        return _page(store, form), 422
+        return page_of(store, form), 422
     if form.seen is None:
-        return _page(
+        return page_of(
             store, form, "This form was not whole. Check the amount and send it again."
         ), 422
     if form.amount_pesewas >= CONFIRM_FROM_PESEWAS and said.get("confirm") != str(
@@ -117,7 +118,7 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
         store,
         form,
         ledger.fund_wallet,
-        _page,
+        page_of,
         again="This funding was booked already, at {when}. Nothing was added.",
         done="{amount} is in the wallet of {store}.",
     )
@@ -128,7 +129,7 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
 def show_take_back(slug: str) -> str:
     """The form; `of` is the id of a funding's line, whose amount and reason are the ones to begin
     with."""
-    store = _store(slug)
+    store = store_of(slug)
     of = row_id(request.args.get("of", ""))
     line = next(
         (
@@ -153,7 +154,7 @@ def show_take_back(slug: str) -> str:
 def take_back(slug: str) -> Response | tuple[str, int] | str:
     """Take money back out of a wallet. It is always confirmed first, because it is the agent's
     money by then."""
-    store = _store(slug)
+    store = store_of(slug)
     said = request.form
     form = FundForm.parse(
         said.get("amount", ""), said.get("reason", ""), said.get("seen", "")
@@ -218,14 +219,14 @@ def _booked(
 @needs("stores")
 def suspend_store(slug: str) -> Response | tuple[str, int]:
     return _set_status(
-        _store(slug), "suspended", "is suspended: it takes no new orders."
+        store_of(slug), "suspended", "is suspended: it takes no new orders."
     )
 
 
 @bp.post("/stores/<slug>/open")
 @needs("stores")
 def open_store(slug: str) -> Response | tuple[str, int]:
-    return _set_status(_store(slug), "open", "is open.")
+    return _set_status(store_of(slug), "open", "is open.")
 
 
 def _set_status(
@@ -238,18 +239,19 @@ def _set_status(
                 "status-reason": "Say why; customers of the store read it, and the agent will ask."
             }
         )
-        return _page(store, form), 422
-    onboarding.set_store_status(
-        store.id,
-        status,
-        note,
-        Actor.of_login(current_user),
-    )
+        return page_of(store, form), 422
+    try:
+        onboarding.set_store_status(
+            store.id, status, note, Actor.of_login(current_user)
+        )
+    except stores.BadStore as refusal:
+        return page_of(store_of(store.slug), FundForm(), refusal.sentence), 409
     flash(f"{store.name} {what}")
     return redirect(url_for(".show_store", slug=store.slug), 303)
 
 
-def _store(slug: str) -> stores.Store:
+def store_of(slug: str) -> stores.Store:
+    """The store at this address; 404 for none."""
     return stores.by_slug(slug) or abort(404)
 
 
@@ -266,13 +268,15 @@ def _take_back_page(
     )
 
 
-def _page(
+def page_of(
     store: stores.Store,
     form: FundForm,
     problem: str | None = None,
 ) -> str:
+    """A store's page, with what was typed into its forms and what is wrong with that."""
     return render_template(
         "console/store.html",
+        needed=requirements.of_store(store.id),
         shop=store,
         form=form,
         problem=problem,

@@ -16,6 +16,9 @@ from core.base.tenancy import as_platform
 from core.requirements import Item
 from core.stores import DEFAULT_COLOUR, LONGEST_NOTE, BadStore, Store
 
+SHORTEST_REASON = 3
+SAY_WHY = "Say why: the agent reads it, and may ask again."
+
 
 class NotReady(Refusal):
     """A store that its agent may not open yet. `items` is what is missing, if that is why."""
@@ -109,12 +112,14 @@ def open_own(store_id: int, actor: Actor) -> bool:
 
 
 @as_platform
-def approve(store_id: int, actor: Actor) -> bool:
-    """Say yes to a store, which its agent may then open. False when that was said already."""
+def approve(store_id: int, actor: Actor, seen: str = "waiting") -> bool:
+    """Say yes to a store, which its agent may then open. `seen` is how it stood on the page that
+    was pressed. False when that was said already. Raises `BadStore`."""
     with transaction():
         store = stores.locked(store_id)
         if store.approval == "approved":
             return False
+        _refuse_old_page(store, seen)
         store.approval, store.approval_note = "approved", ""
         store.approved_at = store.approved_at or clock.now()
         store.version += 1
@@ -123,16 +128,17 @@ def approve(store_id: int, actor: Actor) -> bool:
 
 
 @as_platform
-def refuse(store_id: int, reason: str, actor: Actor) -> bool:
+def refuse(store_id: int, reason: str, actor: Actor, seen: str = "waiting") -> bool:
     """Say no to a store, also to one that was approved: it is closed then. `reason` is for its
-    agent. False when the same was said already. Raises `BadStore`."""
+    agent; `seen` as for `approve`. False when the same was said already. Raises `BadStore`."""
     reason = reason.strip()[:LONGEST_NOTE]
-    if len(reason) < 3:
-        raise BadStore("Say why: the agent reads it, and may ask again.")
+    if len(reason) < SHORTEST_REASON:
+        raise BadStore(SAY_WHY)
     with transaction():
         store = stores.locked(store_id)
         if (store.approval, store.approval_note) == ("refused", reason):
             return False
+        _refuse_old_page(store, seen)
         if store.approval == "approved":  # its customers go on seeing their orders
             store.approved_at = store.approved_at or clock.now()
         store.approval, store.approval_note = "refused", reason
@@ -171,3 +177,12 @@ def agree_to_terms(store_id: int, actor: Actor) -> bool:
             {"terms": config.current().terms_url},
         )
         return True
+
+
+def _refuse_old_page(store: Store, seen: str) -> None:
+    """Of two people who decide at once, the second has not seen what the first did."""
+    if store.approval != seen:
+        raise BadStore(
+            f"Somebody decided meanwhile: {store.name} is {store.approval} now. Nothing was"
+            " changed. Look at it again."
+        )

@@ -31,6 +31,8 @@ ACTS = {
     ),
     "/stores/ama/suspend": ("owner", {"reason": "fraud"}),
     "/stores/ama/open": ("owner", {}),
+    "/stores/ama/approve": ("owner", {}),
+    "/stores/ama/refuse": ("owner", {"reason": "no licence", "seen": "approved"}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{

@@ -268,8 +268,11 @@ def test_a_store_that_loses_its_approval_is_closed_and_its_orders_stay(
     code = place(state="processing")
     store = told(app, lambda: stores.by_slug("ama"))
     owner = Actor("owner", "Owner")
-    assert told(app, lambda: onboarding.refuse(store.id, "No trade licence", owner))
-    assert not told(app, lambda: onboarding.refuse(store.id, "No trade licence", owner))
+
+    def refuse() -> bool:
+        return onboarding.refuse(store.id, "No trade licence", owner, "approved")
+
+    assert told(app, refuse) and not told(app, refuse)
     customer = visitor("ama")
     assert customer.get(f"/orders/{code}").status_code == 200
     assert "Nothing can be ordered" in customer.get("/").text
