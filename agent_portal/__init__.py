@@ -26,6 +26,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     prices,
     repricing,
     selecting,
+    sharing,
     sign_up,
     telling,
     walk_in,

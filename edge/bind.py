@@ -46,7 +46,7 @@ DOOR_OF_ROOM: dict[str, logins.Door] = {
     hosts.CONSOLE: "console",
 }
 FRONT_PAGE = "storefront.show_store"
-OF_THE_SHELF = frozenset({FRONT_PAGE, "storefront.preview"})
+OF_THE_SHELF = frozenset({FRONT_PAGE, "storefront.preview", "storefront.price_list"})
 """What shows the shelf."""
 OF_ONE_ORDER = {
     "storefront.show_order": True,

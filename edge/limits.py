@@ -125,6 +125,7 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
     pictures = [Limit("pictures", PICTURES, counts=_drew_a_picture)]
     return {
         (hosts.STORE, "GET", "/preview.png"): pictures,
+        (hosts.STORE, "GET", "/prices.png"): pictures,
         # one view with the other icons
         (hosts.STORE, "GET", "/icon-192.png"): pictures,
         (hosts.STORE, "POST", "/orders"): [

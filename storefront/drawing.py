@@ -20,7 +20,7 @@ from storefront import theme
 WIDTH, HEIGHT = 600, 315
 """Of a preview: the least that chat programs show large."""
 _LEFT, _NAME_LEFT, _RIGHT = 40, 158, WIDTH - 40
-_INK, _GREY = "#191c1f", "#5b6064"
+INK, GREY = "#191c1f", "#5b6064"
 _NAME_SIZES = (52, 46, 40, 34, 30)
 _PALETTE = 24
 """Colours of a picture. More than edges of letters need only make it heavier."""
@@ -40,22 +40,22 @@ def preview(
     pen = ImageDraw.Draw(picture)
     pen.rectangle((0, 0, WIDTH, 11), fill=colour)
     _tile(pen, initial(name, address), colour)
-    font, rows = _fitted(drawable(name) or address, _RIGHT - _NAME_LEFT)
+    font, rows = fitted(drawable(name) or address, _RIGHT - _NAME_LEFT)
     pen.multiline_text(
         (_NAME_LEFT, 93),
         "\n".join(rows),
-        _INK,
+        INK,
         font,
         anchor="lm",
         spacing=6,
         stroke_width=0.7,
     )
-    pen.text((_LEFT, 188), "Data bundles", _INK, _font(28), anchor="ls")
-    small = _font(19)
-    pen.text((_RIGHT, 188), _cut(address, small, 300), _GREY, small, anchor="rs")
+    pen.text((_LEFT, 188), "Data bundles", INK, letters(28), anchor="ls")
+    small = letters(19)
+    pen.text((_RIGHT, 188), cut(address, small, 300), GREY, small, anchor="rs")
     for row, line in enumerate(lines):
-        pen.text((_LEFT, 224 + row * 31), line, _GREY, _font(23), anchor="ls")
-    return _png(picture)
+        pen.text((_LEFT, 224 + row * 31), line, GREY, letters(23), anchor="ls")
+    return png(picture)
 
 
 def icon(letter: str, colour: str, side: int, *, is_whole: bool) -> bytes:
@@ -68,11 +68,11 @@ def icon(letter: str, colour: str, side: int, *, is_whole: bool) -> bytes:
         (side / 2, side / 2),
         letter,
         theme.text_on(colour),
-        _font(round(side * (_LETTER - 0.12 * is_whole))),
+        letters(round(side * (_LETTER - 0.12 * is_whole))),
         anchor="mm",
         stroke_width=side / 110,
     )
-    return _png(picture)
+    return png(picture)
 
 
 def initial(name: str, address: str) -> str:
@@ -103,7 +103,7 @@ def _has(sign: str) -> bool:
     """Whether the typeface has a shape of its own for this character."""
     if sign == " ":
         return True
-    shape, lacking = (_font(20).getmask(one) for one in (sign, "\uffff"))
+    shape, lacking = (letters(20).getmask(one) for one in (sign, "\uffff"))
     return shape.size != lacking.size or bytes(shape) != bytes(lacking)
 
 
@@ -113,26 +113,26 @@ def _tile(pen: ImageDraw.ImageDraw, letter: str, colour: str) -> None:
         (_LEFT + 48, 92),
         letter,
         theme.text_on(colour),
-        _font(58),
+        letters(58),
         anchor="mm",
         stroke_width=1,
     )
 
 
-def _fitted(text: str, width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
+def fitted(text: str, width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
     """The largest letters in which a name fits into one line or, smaller, into two; cut where none
     does."""
     for size in _NAME_SIZES:
-        font = _font(size)
+        font = letters(size)
         most = 1 if size > 40 else 2
         rows = _rows(text, font, width)
         if len(rows) <= most and all(font.getlength(row) <= width for row in rows):
             return font, rows
-    font = _font(_NAME_SIZES[-1])
+    font = letters(_NAME_SIZES[-1])
     first, *rest = _rows(text, font, width)
     if not rest:
-        return font, [_cut(first, font, width)]
-    return font, [_cut(first, font, width), _cut(" ".join(rest), font, width)]
+        return font, [cut(first, font, width)]
+    return font, [cut(first, font, width), cut(" ".join(rest), font, width)]
 
 
 def _rows(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
@@ -147,7 +147,8 @@ def _rows(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     return rows
 
 
-def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """As much of a text as the width holds."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:
@@ -156,13 +157,15 @@ def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
 
 
 @lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def letters(size: int) -> ImageFont.FreeTypeFont:
+    """The typeface, so many pixels high."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
     return font
 
 
-def _png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image) -> bytes:
+    """A picture of few colours, as a file."""
     few = picture.quantize(
         _PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
     )

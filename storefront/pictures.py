@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from cachetools import LRUCache, cached
 from flask import Response, abort, g, jsonify, request
 
-from core.base import config, money
+from core.base import clock, config, money, phones
 from core.base.language import later
 from core.catalog import ShelfLine
 from core.stores import Store
@@ -99,6 +99,39 @@ def preview(store: Store, cheapest: Cheapest) -> Response:
         _lines(cheapest),
     )
     return _answer(picture, PREVIEW_KEPT_S)
+
+
+def price_list(store: Store, shelf: Sequence[ShelfLine]) -> Response:
+    """A picture of the shape of a phone, with what everything costs today."""
+    today = clock.now().astimezone(clock.ACCRA)
+    picture = _price_list(
+        store.name,
+        _host(store),
+        config.current().address(store.slug),
+        theme.valid(store.colour),
+        tuple(
+            (phones.NETWORKS[line.network].name, line.size_text, line.price_pesewas)
+            for line in shelf
+        ),
+        f"{today.day} {today:%b %Y}",
+    )
+    return _answer(picture, PREVIEW_KEPT_S)
+
+
+@cached(_drawn, condition=_in_turn)
+def _price_list(
+    name: str,
+    host: str,
+    address: str,
+    colour: str,
+    lines: tuple[tuple[str, str, int], ...],
+    day: str,
+) -> bytes:
+    from storefront import price_picture
+
+    _begin_drawing()
+    priced = [(net, size, money.format_ghs(pesewas)) for net, size, pesewas in lines]
+    return price_picture.draw(name, host, address, colour, priced, day)
 
 
 @cached(_drawn, condition=_in_turn)

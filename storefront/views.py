@@ -89,6 +89,13 @@ def preview() -> Response:
     return pictures.preview(g.store, _cheapest(open_groups))
 
 
+@bp.get("/prices.png")
+def price_list() -> Response:
+    """The picture with every price, to be posted where no link can be."""
+    _now, shelf, _record = _what_is_shown()
+    return pictures.price_list(g.store, shelf)
+
+
 def store_page(
     form: OrderForm,
     status: int = 200,

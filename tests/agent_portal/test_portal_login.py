@@ -250,7 +250,8 @@ GUARDED = [
     ("GET", "/reset/K7QM2XR94T"), ("POST", "/reset/K7QM2XR94T"),
     ("GET", "/confirm/K7QM2XR94T"), ("POST", "/confirm/K7QM2XR94T"),
     ("POST", "/confirm/K7QM2XR94T/send"), ("POST", "/open"), ("POST", "/approval"),
-    ("GET", "/terms"), ("POST", "/terms"),
+    ("GET", "/terms"), ("POST", "/terms"), ("GET", "/share"), ("GET", "/share/qr.svg"),
+    ("GET", "/share/poster"),
 ]  # fmt: skip
 
 

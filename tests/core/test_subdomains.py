@@ -57,7 +57,9 @@ def test_what_is_taken_for_one_another_has_one_look(one: str, other: str) -> Non
 
 def test_the_database_sees_the_same_look(context: Flask) -> None:
     slugs = ["ama", "arna-data", "k0f1", "vv-1358", "rn-rnrn", "i-l-1", "0o0", "vvv"]
-    asked = text(f"SELECT {subdomains.LOOK} FROM unnest(CAST(:slugs AS text[])) AS s(slug)")
+    asked = text(
+        f"SELECT {subdomains.LOOK} FROM unnest(CAST(:slugs AS text[])) AS s(slug)"
+    )
     found = db.session.execute(asked, {"slugs": slugs}).scalars().all()
     assert found == [subdomains.look_of(slug) for slug in slugs]
 

@@ -39,6 +39,7 @@ BROTLI_MOST = {
     "portal.css": 2_026,
     "store.css": 1_820,
     "receipt.css": 460,
+    "poster.css": 560,
     "console.css": 1_163,
     "makola.js": 517,
     "portal.js": 1_428,
