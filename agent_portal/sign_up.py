@@ -38,6 +38,9 @@ def sign_up() -> ResponseReturnValue:
     try:
         wanted = signing_up.read(typed)
     except Problems as refusal:
+        if refusal.by_field.keys() == {"slug"} and "slow_down_s" not in g:
+            g.log_in_asked = True
+            return _entered(typed) or (_page(typed, refusal.by_field), 422)
         return _page(typed, refusal.by_field), 422
     if "slow_down_s" in g:
         g.refused_as = 429
@@ -66,7 +69,7 @@ def _made(typed: Typed, wanted: Wanted) -> ResponseReturnValue:
     try:
         made = signing_up.sign_up(wanted)
     except Taken as refusal:
-        return _page(typed, refusal.by_field), 422
+        return _entered(typed) or (_page(typed, refusal.by_field), 422)
     except Full as refusal:
         return _page(typed, {}, refusal.sentence), 503
     except hashing.Busy as busy:
@@ -74,6 +77,19 @@ def _made(typed: Typed, wanted: Wanted) -> ResponseReturnValue:
     g.entrance.enter(made.user, made.store.id, own_device=True)
     confirming.send_first(made.user, wanted.phone)
     flash(f"{made.store.name} is yours. It opens when the list below is done.")
+    return redirect(url_for(".home"), 303)
+
+
+def _entered(typed: Typed) -> ResponseReturnValue | None:
+    """Sent twice, the form leads to what it made: with the right password, which is counted as a
+    log-in's. None for everybody else."""
+    made = signing_up.made_by(typed)
+    if made is None:
+        return None
+    asked = g.entrance.ask(typed.email or typed.phone, typed.password, "")
+    if asked.person is None or asked.person.id != made.user.id:
+        return None
+    g.entrance.enter(asked.person, made.store.id, own_device=True)
     return redirect(url_for(".home"), 303)
 
 

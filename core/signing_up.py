@@ -132,8 +132,6 @@ def sign_up(wanted: Wanted) -> Made:
         # a store that is being made has no walls yet within which it could be made
         with tenancy.across_stores(), transaction():
             _refuse_too_many()
-            if users.by_email(wanted.log_in) is not None:
-                raise _log_in_taken(wanted)
             user = users.add(wanted.log_in, wanted.name, wanted.password)
             actor = Actor("agent", user.name, user.id)
             confirmations.give(user.id, "phone", wanted.phone)
@@ -155,11 +153,24 @@ def sign_up(wanted: Wanted) -> Made:
                 terms_at=now if settings.terms_url else None,
             )
             return Made(user, store)
-    except IntegrityError as error:  # somebody else was faster by a moment
+    except IntegrityError as error:
         if "uq_users" in str(error.orig):
             raise _log_in_taken(wanted) from None
         said = f"The address {wanted.slug} was taken just now. Choose another."
         raise Taken({"slug": said}) from None
+
+
+def made_by(typed: Typed) -> Made | None:
+    """What the same form made, a moment ago or long since: the person with its log-in, who has a
+    store at its address. Whether they have typed it is theirs to prove, by the password."""
+    user = users.by_email(typed.email or typed.phone)
+    if user is None:
+        return None
+    slug = typed.slug or subdomains.of_name(typed.store_name)
+    for membership, store in users.memberships_of(user):
+        if store.slug == slug and membership.role == "owner":
+            return Made(user, store)
+    return None
 
 
 def _refuse_too_many() -> None:

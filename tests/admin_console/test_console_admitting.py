@@ -6,12 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tables_owner
 from console_scenes import Scene
 from flask import Flask
+from sqlalchemy import insert
 from visitors import Visitor
 
-from core import audit, onboarding, stores
+from core import audit, onboarding, requirements, stores
+from core.accounts import users
+from core.accounts.confirmations import Confirmation
 from core.audit import SYSTEM
+from core.base import clock
 from tests.support.settings import Using
 
 ESI = {
@@ -122,6 +127,18 @@ def test_a_suspended_store_is_not_opened_by_its_agent(
     ama_agent: Visitor, scene: Scene
 ) -> None:
     ama = scene.ask(lambda: stores.by_slug("ama"))
+    user = scene.ask(lambda: users.by_email("ama@example.test"))
+    tables_owner.execute(
+        insert(Confirmation).values(
+            user_id=user.id,
+            kind="phone",
+            address="+233240000001",
+            tries=0,
+            sends=0,
+            confirmed_at=clock.now(),
+        )
+    )
+    assert not requirements.missing(scene.ask(lambda: requirements.of_store(ama.id)))
     scene.ask(lambda: onboarding.set_store_status(ama.id, "suspended", "fraud", SYSTEM))
     ama_agent.post("/open")
     assert "Makola suspended your store" in ama_agent.get("/").text

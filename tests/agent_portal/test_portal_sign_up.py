@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,33 @@ def test_a_log_in_that_is_there_is_said_and_nothing_is_made(
     assert answer.status_code == 422
     assert "There is a log-in with this e-mail address already" in answer.text
     assert len(rows(app, "SELECT 1 FROM stores")) == 2
+
+
+def test_a_form_sent_twice_makes_one_store_and_leads_to_it(
+    app: Flask, visitor: Callable[[str], Visitor], portal: Visitor
+) -> None:
+    assert portal.post("/sign-up", GOOD).status_code == 303
+    again = visitor("portal")
+    assert again.post("/sign-up", GOOD).location == "/"
+    assert "Your shop" in again.get("/").text
+    assert len(rows(app, "SELECT 1 FROM stores")) == 3
+    other = visitor("portal")
+    guess = other.post("/sign-up", GOOD | {"password": "quite another one here"})
+    assert guess.status_code == 422 and "is taken" in guess.text
+    assert other.get("/").status_code == 303
+
+
+def test_the_same_form_eight_times_at_once_makes_one_store(
+    app: Flask, visitor: Callable[[str], Visitor]
+) -> None:
+    def press(browser: Visitor) -> int:
+        return browser.post("/sign-up", GOOD).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(press, [visitor("portal") for _ in range(8)]))
+    assert 303 in said and set(said) <= {303, 422, 429, 503}
+    assert len(rows(app, "SELECT 1 FROM stores")) == 3
+    assert len(rows(app, "SELECT 1 FROM users WHERE email = '+233245550101'")) == 1
 
 
 def test_a_phone_number_of_somebody_else_tells_nothing(

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 
@@ -19,6 +21,7 @@ from core.base.db import db
 from tests.support.settings import Using
 
 AMA = Actor("agent", "Ama")
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 NUMBER, OTHER = "+233245550101", "+233245550102"
 
 
@@ -160,8 +163,8 @@ def test_a_number_belongs_to_one_log_in(context: Flask, box: Box) -> None:
     assert not is_confirmed(kofi)
 
 
-def test_of_eight_equal_presses_at_once_one_confirms_and_none_is_a_fault(
-    app: Flask, box: Box
+def test_of_equal_presses_at_once_one_confirms_and_none_is_a_fault(
+    app: Flask, box: Box, superuser: psycopg.Connection[Any]
 ) -> None:
     with app.app_context():
         ama = id_of("ama@example.test")
@@ -178,8 +181,16 @@ def test_of_eight_equal_presses_at_once_one_confirms_and_none_is_a_fault(
                 db.session.remove()
             return ""
 
-    with ThreadPoolExecutor(8) as pool:
-        said = list(pool.map(press, range(8)))
+    with (
+        ThreadPoolExecutor(4) as pool,
+        psycopg.connect(superuser.info.dsn, password=superuser.info.password) as held,
+    ):
+        held.execute("SELECT 1 FROM confirmations FOR UPDATE")
+        pressed = [pool.submit(press, at) for at in range(4)]
+        while superuser.execute(WAITING).fetchone() != (4,):
+            pass
+        held.rollback()
+        said = [one.result() for one in pressed]
     assert said.count("") == 1
     assert {one for one in said if one} == {"Your phone number is confirmed already."}
 
