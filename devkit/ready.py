@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from core.base import messages
 from devkit import keys, process_tree
-from devkit.plan import Plan
+from devkit.plan import NOWHERE, Plan
 
 
 def answers(address: str, path: str) -> bool:
@@ -143,6 +144,11 @@ def banner(plan: Plan, told: Mapping[str, Any]) -> str:
         )
     scale = plan.options.time_scale or float(plan.environ.get("MAKOLA_TIME_SCALE", 1))
     lines = [f"  {name:<17} {url:<33} {note}".rstrip() for name, url, note in rows]
+    codes = plan.app_environ(NOWHERE, "-").get("MAKOLA_MESSAGES")
+    if codes == "console":
+        lines.append(
+            f"  Codes of who signs up are written to {plan.instance / messages.FILE}."
+        )
     if scale != 1:
         lines.append(f"  Time runs {scale:g} times as fast (MAKOLA_TIME_SCALE).")
     return "\n".join(

@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 from visitors import Visitor
 
-from core import audit, onboarding, requirements, stores
+from core import audit, onboarding, requirements, signing_up, stores
 from core.audit import SYSTEM, Actor
 from core.base import messages, tenancy
 from core.base.config import Config
 from core.base.db import db
+from core.signing_up import Problems, Typed
 from tests.support.settings import Using
 
 GOOD = {
@@ -306,3 +309,41 @@ def test_a_store_that_loses_its_approval_is_closed_and_its_orders_stay(
     assert "Nothing can be ordered" in customer.get("/").text
     with pytest.raises(stores.BadStore, match="not approved"):
         told(app, lambda: onboarding.set_store_status(store.id, "open", "", owner))
+
+
+@pytest.mark.parametrize("field", [*GOOD, "terms"])
+@pytest.mark.parametrize(
+    "typed",
+    ["\x00", "\u202egnp\u202c", "=1+1", "<b>", "\ufffd", "x" * 60_000, "0" * 999],
+    ids=["NUL", "right to left", "formula", "markup", "lost", "long", "digits"],
+)
+def test_whatever_is_typed_gets_a_page(portal: Visitor, field: str, typed: str) -> None:
+    answer = portal.post("/sign-up", GOOD | {"password": "short", field: typed})
+    assert answer.status_code == 422 and "Please check this" in answer.text
+    assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("typed", ["%ED%A0%80", "%E2%80%AE", "x" * 5_000])
+def test_whatever_is_asked_about_an_address_gets_a_sentence(
+    portal: Visitor, typed: str
+) -> None:
+    assert portal.get(f"/sign-up/address?slug={typed}").status_code == 200
+    assert portal.get(f"/sign-up/address?store_name={typed}").status_code == 200
+
+
+@given(st.builds(Typed, *[st.text(max_size=40)] * 6))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_form_is_taken_or_each_wrong_field_has_a_sentence(
+    context: Flask, typed: Typed
+) -> None:
+    try:
+        wanted = signing_up.read(typed)
+    except Problems as refusal:
+        assert all(said.endswith((".", "?")) for said in refusal.by_field.values())
+        assert refusal.by_field.keys() <= set(GOOD)
+    else:
+        assert wanted.phone.startswith("+233")
