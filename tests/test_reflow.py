@@ -179,7 +179,8 @@ def crawl(page: Page, starts: list[str]) -> list[str]:
         if answer is None or "text/html" not in answer.headers.get("content-type", ""):
             continue
         links = page.evaluate(
-            "[...document.links].filter(a => a.origin === location.origin).map(a => a.pathname +"
+            "[...document.links].filter(a => a.origin === location.origin &&"
+            " !a.hasAttribute('download')).map(a => a.pathname +"
             " a.search)"
         )
         waiting += [

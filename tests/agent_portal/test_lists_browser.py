@@ -82,7 +82,7 @@ def test_a_list_without_script(
 def test_a_walk_in(open_page: Callable[..., Any], js: bool) -> None:
     page = open_page("ama", js=js)
     page.goto("/orders")
-    page.click("text=New order")
+    page.click("text=+ Order")
     page.fill("#number", "020 123 4567")
     page.select_option("#bundle", index=1)
     page.fill("#name", "Kofi")

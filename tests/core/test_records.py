@@ -24,6 +24,7 @@ from core import (
     reconcile,
     settling,
     stores,
+    subdomains,
 )
 from core.accounts import logins, users
 from core.audit import SYSTEM, Actor
@@ -270,15 +271,15 @@ def test_a_row_for_another_store_is_refused_also_when_nothing_is_read_back(
     ["portal", "mtn", "xn--mtn", "a", "-ama", "ama-", "ama_data", "", "a" * 33, "Ämä"],
 )
 def test_addresses_that_no_store_may_have(slug: str) -> None:
-    with pytest.raises(stores.BadStore):
-        stores.check_slug(slug)
+    with pytest.raises(subdomains.BadStore):
+        subdomains.check_slug(slug)
 
 
 @pytest.mark.parametrize(
     ("slug", "read"), [("Ama-Data ", "ama-data"), ("a1b", "a1b"), ("x" * 32, "x" * 32)]
 )
 def test_addresses_as_people_type_them(slug: str, read: str) -> None:
-    assert stores.check_slug(slug) == read
+    assert subdomains.check_slug(slug) == read
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_a_store_that_cannot_be_opened_leaves_nothing(
     owner = users.by_email("nobody@example.test")
     assert owner is not None
     wish = {"slug": "esi", "name": "Esi", "owner": owner, "actor": SYSTEM} | wrong
-    with tenancy.across_stores(), pytest.raises(stores.BadStore):
+    with tenancy.across_stores(), pytest.raises(subdomains.BadStore):
         onboarding.open_store(**wish)  # type: ignore[arg-type]
     assert stores.by_slug("esi") is None
     assert users.memberships_of(owner) == []
@@ -318,7 +319,7 @@ def test_a_store_opened_today_can_sell_today(context: Flask) -> None:
 def test_a_store_is_open_closed_or_suspended_and_nothing_else(ama: int) -> None:
     version = onboarding.set_store_status(ama, "suspended", "", SYSTEM).version
     assert onboarding.set_store_status(ama, "open", "", SYSTEM).version == version + 1
-    with pytest.raises(stores.BadStore):
+    with pytest.raises(subdomains.BadStore):
         onboarding.set_store_status(ama, "sold", "", SYSTEM)
 
 

@@ -185,7 +185,9 @@ def test_yesterdays_cookie_still_names_its_orders(
     code = customer.order(bundle(), "0207654321")
     store_id = in_store("ama", tenancy.current_store_id)
     with app.app_context():
-        old = device._signer(store_id).dumps([code])
+        old = device._signer(store_id, tuple(config.current().signing_keys)).dumps(
+            [code]
+        )
     customer.client.set_cookie(device.COOKIE, old, domain="ama.localhost", secure=True)
     assert "020 765 4321" in plain(customer.get(f"/orders/{code}").text)
     # which gives the device an id
