@@ -78,7 +78,8 @@ class WalkIn:
     def order_key(self) -> str:
         """Of the one order that this form can become: another number or bundle is another one."""
         said = f"{self.key}/{self.recipient_msisdn}/{self.bundle_id}"
-        return hashlib.sha256(said.encode()).hexdigest()[:40]
+        # with a stroke, which the key of a customer has not
+        return f"walk-in/{hashlib.sha256(said.encode()).hexdigest()[:40]}"
 
 
 @bp.get("/orders/new")
@@ -128,7 +129,7 @@ def _placed(placed: orders.Placed) -> ResponseReturnValue:
     here = redirect(url_for(".show_order", code=order.code, _anchor="said"), 303)
     if not placed.created:
         flash("Placed before: this is that order. Nothing was ordered twice.")
-    if request.form.get("then") == "process":
+    if placed.created and request.form.get("then") == "process":
         return _processed(order)
     if placed.created:
         flash("Placed. Process it once you have the money.")

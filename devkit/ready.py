@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.base import messages
 from devkit import keys, process_tree
 from devkit.plan import NOWHERE, Plan
+
+CODES = "messages.log"
+"""In the instance folder: `core.base.messages.FILE`. No tool here imports the program."""
 
 
 def answers(address: str, path: str) -> bool:
@@ -146,9 +148,7 @@ def banner(plan: Plan, told: Mapping[str, Any]) -> str:
     lines = [f"  {name:<17} {url:<33} {note}".rstrip() for name, url, note in rows]
     codes = plan.app_environ(NOWHERE, "-").get("MAKOLA_MESSAGES")
     if codes == "console":
-        lines.append(
-            f"  Codes of who signs up are written to {plan.instance / messages.FILE}."
-        )
+        lines.append(f"  Codes of who signs up are written to {plan.instance / CODES}.")
     if scale != 1:
         lines.append(f"  Time runs {scale:g} times as fast (MAKOLA_TIME_SCALE).")
     return "\n".join(

@@ -7,7 +7,6 @@ between the order stands in the queue, and waits for a person.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,6 @@ from core import availability, orders
 from core.audit import Actor
 from core.base import clock
 from core.base.db import db, is_conflict, retry_on_conflict, rows_changed, transaction
-from core.base.tenancy import current_store_id
 from core.batches import keeping, reading
 from core.batches.reading import BadLine
 from core.orders import Order, selecting
@@ -51,7 +49,7 @@ def place_some(batch_id: int, actor: Actor, access_no: int | None = None) -> Pro
     began = time.monotonic()
     stopped = ""
     for line in _next(batch):
-        if time.monotonic() - began > MOST_S:
+        if time.monotonic() - began > MOST_S or _is_thrown(batch):
             break
         stopped = _placed(batch, line, actor, access_no)
         if stopped:
@@ -103,7 +101,10 @@ def _placed(
             raise
         return selecting.IN_THE_WAY
     is_ours = _note(line, state="ordered", order_id=order.id, text="")
-    if is_ours and batch.to_process:
+    if not is_ours:
+        # the list was thrown away between the order and this: the order stays, as one of New
+        _note(line, "left_out", state="ordered", order_id=order.id, text="")
+    elif batch.to_process:
         _process(batch, line, order, actor, access_no)
     return ""
 
@@ -114,7 +115,7 @@ def _place(line: BatchLine, actor: Actor) -> orders.Placed:
     return orders.place(
         bundle_id=line.bundle_id,
         recipient_msisdn=wish.recipient_msisdn,
-        idempotency_key=key_of(line),
+        idempotency_key=line.order_key,
         price_seen_pesewas=line.price_pesewas,
         repeat_confirmed=line.accepted,
         source=SOURCE,
@@ -123,14 +124,17 @@ def _place(line: BatchLine, actor: Actor) -> orders.Placed:
     )
 
 
-def key_of(line: BatchLine) -> str:
-    """The key of the one order that a line can become."""
-    said = f"makola.list/{current_store_id()}/{line.batch_id}/{line.n}"
-    return hashlib.sha256(said.encode()).hexdigest()[:40]
+def _is_thrown(batch: OrderBatch) -> bool:
+    """Whether somebody has stopped the list meanwhile."""
+    return bool(
+        db.session.scalar(
+            select(OrderBatch.thrown_at.is_not(None)).where(OrderBatch.id == batch.id)
+        )
+    )
 
 
-def _note(line: BatchLine, **values: object) -> bool:
-    """Write what became of a line; False when somebody else has."""
+def _note(line: BatchLine, state_before: str = "waiting", **values: object) -> bool:
+    """Write what became of a line in this state; False when it is in another one."""
     with transaction():
         return bool(
             rows_changed(
@@ -138,7 +142,7 @@ def _note(line: BatchLine, **values: object) -> bool:
                 .where(
                     BatchLine.batch_id == line.batch_id,
                     BatchLine.n == line.n,
-                    BatchLine.state == "waiting",
+                    BatchLine.state == state_before,
                 )
                 .values(**values)
             )

@@ -28,6 +28,7 @@ from core.base import clock
 from core.base.db import Model, db, rows_changed, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.base.tenancy import StoreScoped
+from core.orders.model import Order
 
 LineState = Literal["open", "left_out", "waiting", "ordered", "refused"]
 """Read and not confirmed; not to be ordered; confirmed and not placed yet; an order; refused."""
@@ -99,6 +100,34 @@ class BatchLine(Model, StoreScoped):
     order_id: Mapped[int | None]
     words: Mapped[str] = mapped_column(default="")
     """Why it was refused; of an order, why it was not processed."""
+
+    @property
+    def order_key(self) -> str:
+        """The key of the one order that it can become. No form of a shop can say it: a customer's
+        key has no stroke."""
+        return f"list/{self.store_id}/{self.batch_id}/{self.n}"
+
+
+@inside_use_case
+def note_what_is_ordered(batch: OrderBatch) -> None:
+    """Write down the orders that lines of a locked batch have become already: whoever placed them
+    may have died before they wrote it, or be about to."""
+    lines = db.session.scalars(
+        select(BatchLine).where(
+            BatchLine.batch_id == batch.id, BatchLine.state == "waiting"
+        )
+    ).all()
+    keys = {line.order_key: line for line in lines}
+    found = db.session.execute(
+        select(Order.id, Order.idempotency_key).where(
+            Order.store_id == batch.store_id, Order.idempotency_key.in_(keys)
+        )
+    )
+    for order_id, key in found:
+        keys[key].state = "ordered"
+        keys[key].order_id = order_id
+        keys[key].text = ""
+    db.session.flush()
 
 
 @needs_across_stores

@@ -15,6 +15,7 @@ import pytest
 from flask import Flask
 from seed import WALLET_PESEWAS
 from visitors import Visitor
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from core import catalog, orders
@@ -25,6 +26,7 @@ from core.batches import keeping, placing, results
 from core.batches.keeping import Seen
 from core.orders import Order
 from core.orders.batching import BatchLine, OrderBatch
+from storefront.forms import OrderForm, new_key
 
 AMA = Actor("agent", "Ama")
 THREE = "0241234567 5\n0551234567 2GB Esi\n0201234567 10"
@@ -482,6 +484,74 @@ class TestOnce:
         assert [order.state for order in db.session.scalars(db.select(Order))] == [
             "pending"
         ]
+
+    def test_no_customer_can_say_the_key_of_a_line(self, ama: int) -> None:
+        """Whose order the list would then take for its own, and process."""
+        batch_id = keeping.keep("0241234567 5", AMA)
+        (line,) = keeping.lines_of(keeping.find(batch_id))
+        said = {
+            "recipient": "024 123 4567",
+            "bundle": str(catalog.shelf()[0].bundle_id),
+            "idempotency_key": line.order_key,
+            "confirm": "1",
+        }
+        assert OrderForm.parse(MultiDict(said)).idempotency_key is None
+        said["idempotency_key"] = new_key()
+        assert (
+            OrderForm.parse(MultiDict(said)).idempotency_key == said["idempotency_key"]
+        )
+
+    def test_stopped_between_an_order_and_its_note_the_order_is_in_the_list(
+        self, ama: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else it would stand under what was left out, to be brought once more."""
+        batch_id = keeping.keep(THREE, AMA)
+        keeping.confirm(batch_id, _seen_now(batch_id), True, AMA)
+        place = placing._place
+
+        def then_stop(line: BatchLine, actor: Actor) -> orders.Placed:
+            made = place(line, actor)
+            keeping.throw_away(batch_id, AMA)
+            return made
+
+        monkeypatch.setattr(placing, "_place", then_stop)
+        placing.place_some(batch_id, AMA)
+        found = db.session.scalars(db.select(Order)).all()
+        assert [order.state for order in found] == ["pending"], "stopped: not processed"
+        whole = results.of_batch(keeping.find(batch_id))
+        assert [row.order is not None for row in whole.rows] == [True, False, False]
+        assert "0241234567" not in whole.left_text
+
+    def test_stopped_after_a_crash_the_order_is_in_the_list(
+        self, ama: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        batch_id = keeping.keep(THREE, AMA)
+        keeping.confirm(batch_id, _seen_now(batch_id), True, AMA)
+        with monkeypatch.context() as patch:
+            patch.setattr(placing, "_note", _crash)
+            with pytest.raises(KeyboardInterrupt):
+                placing.place_some(batch_id, AMA)
+        keeping.throw_away(batch_id, AMA)
+        whole = results.of_batch(keeping.find(batch_id))
+        assert [row.order is not None for row in whole.rows] == [True, False, False]
+        assert "0241234567" not in whole.left_text
+
+    def test_what_somebody_stopped_is_not_gone_on_with(
+        self, ama: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In the call that is under way."""
+        batch_id = keeping.keep(MANY, AMA)
+        keeping.confirm(batch_id, _seen_now(batch_id), False, AMA)
+        note = placing._note
+
+        def then_stop(line: BatchLine, *words: Any, **values: Any) -> bool:
+            done = note(line, *words, **values)
+            keeping.throw_away(batch_id, AMA)
+            return done
+
+        monkeypatch.setattr(placing, "_note", then_stop)
+        placing.place_some(batch_id, AMA)
+        assert db.session.query(Order).count() == 1
 
     def test_one_call_places_no_more_than_it_may(
         self, ama: int, monkeypatch: pytest.MonkeyPatch

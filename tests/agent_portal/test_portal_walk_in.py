@@ -88,6 +88,14 @@ def test_pressed_twice_it_is_one_order_and_says_so(
     assert len(placed()) == 2, "another number is another order"
 
 
+def test_sent_again_it_does_not_process_what_was_taken_back(
+    ama_agent: Visitor, bundle: Any, placed: Any
+) -> None:
+    ama_agent.post("/orders/new", form(bundle()))
+    ama_agent.post("/orders/new", form(bundle(), then="process"))
+    assert [order.state for order in placed()] == ["pending"]
+
+
 def test_the_same_number_and_size_minutes_later_is_asked_again(
     ama_agent: Visitor, bundle: Any, placed: Any
 ) -> None:
