@@ -4,6 +4,9 @@ Each message of a number leads from one balance to another. True ones, in some o
 where the one ends the next begins. A made-up message begins where nothing ends, or where another
 one begins too. What order they came in is not asked: inboxes show the newest first, and many
 messages name no time.
+
+A made-up loop, away from a balance and back to it, fits any road that names that balance: so what
+lies on a loop is doubted, also when money really came and went again.
 """
 
 from __future__ import annotations
@@ -40,6 +43,8 @@ def doubts(links: Sequence[Link]) -> dict[int, str]:
             is_first = len(links) == 1
             for link in road:
                 said.setdefault(link.id, _break(link, is_first=is_first))
+    for link in _loops(links):
+        said.setdefault(link.id, _loop(link))
     for link in links:
         if link.before < 0:
             said[link.id] = "It names a balance smaller than the payment itself."
@@ -92,6 +97,47 @@ def _forks(road: Road) -> dict[int, str]:
         elif end[link.after] > max(1, begin[link.after]):
             said[link.id] = _fork(link.after)
     return said
+
+
+def _loops(links: Sequence[Link]) -> list[Link]:
+    """Messages from whose end others, or they alone, lead back to where they begin (Kosaraju)."""
+    onward: dict[int, list[int]] = defaultdict(list)
+    back: dict[int, list[int]] = defaultdict(list)
+    for link in links:
+        onward[link.before].append(link.after)
+        back[link.after].append(link.before)
+    loop_of: dict[int, int] = {}
+    for balance in reversed(_by_end(onward)):
+        waiting = [balance]
+        while waiting:
+            one = waiting.pop()
+            if one not in loop_of:
+                loop_of[one] = balance
+                waiting += back.get(one, ())
+    return [link for link in links if loop_of[link.before] == loop_of[link.after]]
+
+
+def _by_end(onward: dict[int, list[int]]) -> list[int]:
+    """All balances, each after all that it leads to, as a walk leaves them for good."""
+    left: list[int] = []
+    seen: set[int] = set()
+    waiting = [(balance, False) for balance in onward]
+    while waiting:
+        balance, is_left = waiting.pop()
+        if is_left:
+            left.append(balance)
+        elif balance not in seen:
+            seen.add(balance)
+            waiting.append((balance, True))
+            waiting += [(after, False) for after in onward.get(balance, ())]
+    return left
+
+
+def _loop(link: Link) -> str:
+    return (
+        f"It leads from {money.cedis(link.before)} back to there, alone or with other messages:"
+        " made-up ones can do that at any balance."
+    )
 
 
 def _fork(balance: int) -> str:

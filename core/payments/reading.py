@@ -23,6 +23,9 @@ MOST = 200
 LONGEST = 700
 """Characters of one message."""
 LONGEST_NAME = 60
+MOST_FEE_PERCENT = 5
+"""Of money that came, of its amount. Whoever sends pays the fee, and each message that was seen
+says 0.00: this is room to spare. A larger one would set the balance before at will."""
 _NUMBER = re.compile(r"(?<![0-9])(?:\+?233|0)[0-9]{9}(?![0-9])")
 _AROUND = " -–.,()/"
 _QUOTES = " >*\"'“”‘’"
@@ -124,6 +127,9 @@ def _said(one: Format, found: re.Match[str], *, is_from_chat: bool) -> Message |
     is_odd = said.get("day") and paid_at is None
     if is_odd or not 0 < amount <= money.MOST_PESEWAS or balance > _MOST_BALANCE:
         return None
+    fee = _pesewas(said.get("fee") or "0.00")
+    if one.is_in and fee * 100 > amount * MOST_FEE_PERCENT:
+        return None
     name, number = _payer(said.get("payer", "")) if one.is_in else ("", "")
     return Message(
         provider=one.provider,
@@ -131,7 +137,7 @@ def _said(one: Format, found: re.Match[str], *, is_from_chat: bool) -> Message |
         transaction_id=said["id"].upper(),
         amount_pesewas=amount,
         balance_pesewas=balance,
-        fee_pesewas=_pesewas(said.get("fee") or "0.00"),
+        fee_pesewas=fee,
         payer_name=name,
         payer_msisdn=number,
         reference=text_input.one_line(said.get("reference", "")) if one.is_in else "",

@@ -28,8 +28,34 @@ def test_a_road_is_true_in_whatever_order_it_was_pasted() -> None:
     assert doubts(true) == doubts(true[::-1]) == {}
 
 
-def test_a_road_may_come_back_to_where_it_was() -> None:
-    assert doubts(road(10_000, [2_400, -2_400, 1_000, -1_000, 2_400])) == {}
+def test_a_road_that_comes_back_to_where_it_was_is_doubted_as_far() -> None:
+    """A true one too: nobody can tell it from one that was made up."""
+    there, back, on = true = road(10_000, [2_400, -2_400, 1_000])
+    assert set(doubts(true)) == {there.id, back.id} and on.id not in doubts(true)
+
+
+def test_a_message_that_leads_nowhere_is_doubted_at_each_known_balance() -> None:
+    true = road(9_000, [2_400, 500, -3_000], is_known=True)
+    for balance in (9_000, 11_400, 11_900, 8_900):
+        made_up = link(balance, balance)
+        assert "made-up" in doubts([*true, made_up])[made_up.id]
+
+
+def test_there_and_back_is_doubted_at_each_known_balance() -> None:
+    true = road(9_000, [2_400, 500, -3_000], is_known=True)
+    for balance in (9_000, 11_400, 11_900, 8_900):
+        for steps in ([700, -700], [-1, 701, -700], [300, 400, -700]):
+            made_up = road(balance, steps)
+            assert set(doubts([*true, *made_up])) == {one.id for one in made_up}
+
+
+def test_a_loop_that_a_known_message_is_part_of_vouches_for_nothing() -> None:
+    """Away from its end, back to its beginning."""
+    true = road(9_000, [2_400, 500], is_known=True)
+    made_up = road(11_400, [700, -3_100])
+    assert set(doubts([*true, *made_up])) >= {one.id for one in made_up}
+    unknown = road(11_400, [700, -3_100])
+    assert set(doubts([true[0], *unknown])) >= {one.id for one in unknown}
 
 
 def test_one_message_alone_says_nothing() -> None:
@@ -77,8 +103,21 @@ STEPS = st.lists(st.integers(-50_000, 50_000).filter(bool), min_size=2, max_size
 @settings(max_examples=60, deadline=None)
 def test_no_true_road_is_doubted(steps: list[int], chance: object) -> None:
     true = road(3_000_000, steps)
+    if len({one.after for one in true} | {3_000_000}) <= len(true):
+        return  # it comes back to a balance
     chance.shuffle(true)  # type: ignore[attr-defined]
     assert doubts(true) == {}
+
+
+@given(STEPS, STEPS, st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_made_up_loop_at_any_known_balance_is_doubted_whole(
+    steps: list[int], loop: list[int], data: st.DataObject
+) -> None:
+    true = road(3_000_000, steps, is_known=True)
+    start = data.draw(st.sampled_from([one.after for one in true] + [3_000_000]))
+    made_up = road(start, [*loop, -sum(loop)])
+    assert set(doubts([*true, *made_up])) >= {one.id for one in made_up}
 
 
 @given(STEPS, st.integers(0, 10_000_000), st.integers(1, 50_000))
@@ -87,6 +126,8 @@ def test_whoever_does_not_know_a_balance_makes_up_nothing(
     steps: list[int], before: int, amount: int
 ) -> None:
     true = road(3_000_000, steps, is_known=True)
+    if len({one.after for one in true} | {3_000_000}) <= len(true):
+        return  # it comes back to a balance
     named = {one.before for one in true} | {one.after for one in true}
     if before in named or before + amount in named:
         return

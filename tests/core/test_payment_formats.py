@@ -168,6 +168,18 @@ def test_what_is_of_no_known_shape_is_shown_and_never_guessed(text: str) -> None
     assert not found.messages and len(found.unread) == 1
 
 
+@pytest.mark.parametrize("fee", ["1.21", "24.00", "24.01", "9,999.00"])
+def test_money_that_came_with_a_large_fee_is_of_no_known_shape(fee: str) -> None:
+    """Its balance before would be whatever its writer likes."""
+    found = reading.read(MTN.replace("FEE: 0.00", f"FEE: {fee}"))
+    assert not found.messages and len(found.unread) == 1
+
+
+def test_a_small_fee_of_money_that_came_is_read() -> None:
+    (one,) = reading.read(MTN.replace("FEE: 0.00", "FEE: 1.20")).messages
+    assert one.fee_pesewas == 120
+
+
 def test_marks_that_nobody_sees_are_no_hindrance() -> None:
     marked = "\u202a" + MTN.replace(" ", "\N{NO-BREAK SPACE}", 3) + "\u202c\u200f"
     assert reading.read(marked).messages == reading.read(MTN).messages

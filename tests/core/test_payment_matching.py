@@ -206,6 +206,27 @@ def test_what_speaks_against_a_message_is_said_and_it_is_not_matched(
     assert any(sentence in doubt for doubt in found.doubts), found.doubts
 
 
+@pytest.mark.parametrize("way", ["there and back", "fee", "a longer way"])
+def test_what_is_made_up_around_a_known_balance_is_not_matched(
+    paste: Any, inbox: Inbox, order: Any, ours: Any, way: str
+) -> None:
+    known, one = order(), order()
+    assert paste(inbox.came(known.price_pesewas, known.pay_code)).matched == 1
+    paste(inbox.went(300), inbox.came(700))
+    price, made_up = one.price_pesewas, Inbox(inbox.balance - 700)
+    if way == "fee":
+        text = received(price, made_up.balance, one.pay_code)
+        fee = f"FEE: {price // 100}.{price % 100:02}"
+        texts = [text.replace("FEE: 0.00", fee)]
+    else:
+        texts = [made_up.went(5)] if way == "a longer way" else []
+        texts += [made_up.came(price, one.pay_code)]
+        texts += [made_up.went(price - 5 if len(texts) == 2 else price)]
+    assert paste(*texts).matched == 0
+    assert again(ours, one).confirmed_at is None
+    assert len(ours(lambda: payments.matched(10))) == 1
+
+
 def test_a_transaction_of_another_number_of_the_store_is_doubted(
     paste: Any, inbox: Inbox, order: Any, ours: Any
 ) -> None:
