@@ -56,11 +56,11 @@ def doubts(messages: Iterable[PaymentMessage]) -> dict[int, list[str]]:
     broken: dict[int, str] = {}
     for number in of_number:
         broken |= chain.doubts(_links(*number))
-    used = _pasted_for_others(messages)
+    otherwise = _pasted_otherwise(messages)
     said = {}
     for one in messages:
         found = [broken[one.id]] if one.id in broken else []
-        said[one.id] = found + _of_itself(one, is_used=one.id in used)
+        said[one.id] = found + otherwise[one.id] + _of_itself(one)
     return said
 
 
@@ -138,25 +138,40 @@ def _links(came_to: str, provider: str) -> list[chain.Link]:
     ]
 
 
-def _pasted_for_others(messages: Sequence[PaymentMessage]) -> set[int]:
-    """Messages whose transaction was also pasted for another number of the store."""
-    numbers = defaultdict(set)
+def _pasted_otherwise(messages: Sequence[PaymentMessage]) -> dict[int, list[str]]:
+    """What is to be said of messages whose transaction was also pasted for another number of the
+    store, or with other figures."""
+    alike: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    transactions = sorted({one.transaction_id for one in messages})
     rows = db.session.execute(
-        select(PaymentMessage.transaction_id, PaymentMessage.came_to).where(
-            PaymentMessage.transaction_id.in_(
-                sorted({one.transaction_id for one in messages})
-            )
-        )
+        select(
+            PaymentMessage.transaction_id, PaymentMessage.id, PaymentMessage.came_to
+        ).where(PaymentMessage.transaction_id.in_(transactions))
     )
-    for transaction_id, came_to in rows:
-        numbers[transaction_id].add(came_to)
-    return {one.id for one in messages if len(numbers[one.transaction_id]) > 1}
+    for transaction_id, message_id, came_to in rows:
+        alike[transaction_id].append((message_id, came_to))
+    said: dict[int, list[str]] = {}
+    for one in messages:
+        others = [
+            came_to
+            for message_id, came_to in alike[one.transaction_id]
+            if message_id != one.id
+        ]
+        said[one.id] = []
+        if any(came_to != one.came_to for came_to in others):
+            said[one.id].append(
+                "The same transaction was pasted for another number of yours."
+            )
+        if one.came_to in others:
+            said[one.id].append(
+                "The same transaction was pasted with another amount or balance: one of them is"
+                " not true."
+            )
+    return said
 
 
-def _of_itself(one: PaymentMessage, *, is_used: bool) -> list[str]:
+def _of_itself(one: PaymentMessage) -> list[str]:
     said, now = [], clock.now()
-    if is_used:
-        said.append("The same transaction was pasted for another number of yours.")
     if one.is_from_chat:
         said.append("It was copied out of a chat, where anybody can write.")
     if phones.network_of(one.came_to) not in (one.provider, None):

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from core import audit
 from core.audit import Actor
@@ -56,7 +57,8 @@ def is_open() -> ColumnElement[bool]:
 
 def paste(pasted: str, came_to: str, actor: Actor) -> Outcome:
     """Keep the messages of a text that came to one of the store's numbers, each once, and match
-    what is sure. Raises `phones.BadNumber`."""
+    what is sure. Of one transaction with different figures each is kept, and doubted.
+    Raises `phones.BadNumber`."""
     number = phones.parse(came_to)
     found = reading.read(pasted)
     with transaction():
@@ -139,7 +141,7 @@ def _keep(messages: Sequence[Message], number: str, actor: Actor) -> int:
             "came_to": number,
             **{name: getattr(one, name) for name in kept},
         }
-        for one in sorted(messages, key=lambda one: one.transaction_id)
+        for one in sorted(messages, key=_what_is_said)
     ]
     added = (
         insert(PaymentMessage)
@@ -240,13 +242,30 @@ def _order_of(message_id: int) -> Order | None:
 
 
 def _locked(message_id: int) -> PaymentMessage:
-    query = select(PaymentMessage).where(PaymentMessage.id == message_id)
-    found = db.session.scalar(
-        query.with_for_update().execution_options(populate_existing=True)
+    """A message, locked with all others of its transaction, of which one alone may pay."""
+    twin = aliased(PaymentMessage)
+    query = (
+        select(PaymentMessage)
+        .join(
+            twin,
+            and_(
+                twin.came_to == PaymentMessage.came_to,
+                twin.transaction_id == PaymentMessage.transaction_id,
+            ),
+        )
+        .where(twin.id == message_id)
+        .order_by(PaymentMessage.id)
+        .with_for_update(of=PaymentMessage)
     )
-    if found is None:
-        raise NoSuchMessage
-    return found
+    found = db.session.scalars(query.execution_options(populate_existing=True))
+    for one in found.all():
+        if one.id == message_id:
+            return one
+    raise NoSuchMessage
+
+
+def _what_is_said(one: Message) -> tuple[str, int, int]:
+    return one.transaction_id, one.amount_pesewas, one.balance_pesewas
 
 
 def _free(table: type[Row], *which: ColumnElement[bool]) -> dict[int, Row]:

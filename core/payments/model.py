@@ -36,7 +36,21 @@ Index(
 class PaymentMessage(Model, StoreScoped):
     __tablename__ = "payment_messages"
     __table_args__ = (
-        UniqueConstraint("store_id", "came_to", "transaction_id"),
+        UniqueConstraint(
+            "store_id",
+            "came_to",
+            "transaction_id",
+            "amount_pesewas",
+            "balance_pesewas",
+        ),
+        Index(
+            "ix_payment_messages_pays_once",
+            "store_id",
+            "came_to",
+            "transaction_id",
+            unique=True,
+            postgresql_where=text("order_id IS NOT NULL"),
+        ),
         ForeignKeyConstraint(
             ["store_id", "order_id"], ["orders.store_id", "orders.id"]
         ),

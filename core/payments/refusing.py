@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
+from core.base.db import db
 from core.base.refusal import Refusal
 from core.orders import Order
 from core.payments.model import PaymentMessage
@@ -28,6 +31,11 @@ def refuse(message: PaymentMessage, order: Order) -> None:
             "This message pays another order already. One payment is for one order: take that"
             " back first, if it was a mistake."
         )
+    if _is_used(message):
+        raise NotMatched(
+            "The same transaction pays an order already, by a message with another amount or"
+            " balance. Take that back first, if it was not true."
+        )
     if order.state == "awaiting_payment":
         raise NotMatched("This order is to be paid online.")
     if order.is_masked:
@@ -48,3 +56,14 @@ def refuse_late(order: Order) -> None:
             "The order was processed with this payment, so it stays: one payment must not pay for"
             " two orders."
         )
+
+
+def _is_used(message: PaymentMessage) -> bool:
+    """Whether another message of its transaction pays an order."""
+    query = select(PaymentMessage.id).where(
+        PaymentMessage.came_to == message.came_to,
+        PaymentMessage.transaction_id == message.transaction_id,
+        PaymentMessage.id != message.id,
+        PaymentMessage.order_id.is_not(None),
+    )
+    return db.session.scalar(query.limit(1)) is not None

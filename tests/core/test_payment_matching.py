@@ -239,6 +239,67 @@ def test_a_transaction_of_another_number_of_the_store_is_doubted(
     assert any("another number" in doubt for doubt in only(ours).doubts)
 
 
+@pytest.mark.parametrize("first", ["forged", "true"])
+@pytest.mark.parametrize("differs", ["amount", "balance"])
+def test_a_transaction_that_says_two_things_is_doubted_both_times(
+    paste: Any, inbox: Inbox, order: Any, ours: Any, first: str, differs: str
+) -> None:
+    one = order()
+    price, id_ = one.price_pesewas, 87_100_000_001
+    true = received(price, inbox.balance + price, str(one.pay_code), transaction=id_)
+    forged = {
+        "amount": received(
+            price + 100, inbox.balance + price, str(one.pay_code), transaction=id_
+        ),
+        "balance": received(price, 999_000, str(one.pay_code), transaction=id_),
+    }[differs]
+    texts = [forged, true] if first == "forged" else [true, forged]
+    outcome = paste(*texts)
+    assert (outcome.new, outcome.seen, outcome.matched) == (2, 0, 0)
+    both = ours(payments.undecided)
+    assert len(both) == 2 and again(ours, one).confirmed_at is None
+    for found in both:
+        assert any("another amount or balance" in doubt for doubt in found.doubts)
+    assert (paste(*texts).seen, len(messages(ours))) == (2, 2)
+
+
+def test_what_was_matched_is_doubted_once_its_transaction_says_something_else(
+    paste: Any, inbox: Inbox, order: Any, ours: Any
+) -> None:
+    one = order()
+    text = inbox.came(one.price_pesewas, one.pay_code)
+    assert paste(text).matched == 1
+    (paid,) = ours(lambda: payments.matched(10))
+    assert paid.is_sure
+    balance = f"{inbox.balance // 100}.{inbox.balance % 100:02}"
+    assert paste(text.replace(f"GHS {balance}", "GHS 777.77")).new == 1
+    (paid,) = ours(lambda: payments.matched(10))
+    assert not paid.is_sure and "another amount" in " ".join(paid.doubts)
+
+
+def test_one_transaction_pays_one_order_whatever_its_messages_say(
+    paste: Any, inbox: Inbox, order: Any, ours: Any
+) -> None:
+    one, other = order(), order()
+    paste(
+        received(700, inbox.balance + 700, transaction=87_200_000_001),
+        received(800, inbox.balance + 800, transaction=87_200_000_001),
+    )
+    first, second = messages(ours)
+    ours(lambda: payments.accept(first.id, one.code, AMA))
+    for code in (one.code, other.code):
+        with pytest.raises(NotMatched, match="same transaction pays an order"):
+            ours(lambda code=code: payments.accept(second.id, code, AMA))
+    ours(lambda: payments.take_back(first.id, AMA))
+    ours(lambda: payments.accept(second.id, other.code, AMA))
+    with pytest.raises(Exception, match="pays_once"):
+        tables_owner.execute(
+            update(PaymentMessage)
+            .where(PaymentMessage.id == first.id)
+            .values(order_id=one.id)
+        )
+
+
 def test_the_first_messages_of_a_number_prove_each_other(
     paste: Any, order: Any, ours: Any
 ) -> None:
@@ -500,7 +561,11 @@ def test_the_database_itself_keeps_a_transaction_from_being_kept_twice(
         tables_owner.execute(
             update(PaymentMessage)
             .where(PaymentMessage.id == one.id)
-            .values(transaction_id=other.transaction_id)
+            .values(
+                transaction_id=other.transaction_id,
+                amount_pesewas=other.amount_pesewas,
+                balance_pesewas=other.balance_pesewas,
+            )
         )
     count = select(func.count()).select_from(PaymentMessage)
     assert ours(lambda: db.session.scalar(count)) == 4
