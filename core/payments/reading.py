@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.base import clock, money, phones, text_input
@@ -63,15 +63,17 @@ class Pasted:
 
 
 def read(pasted: str) -> Pasted:
-    """Every message of a text."""
+    """Every message of a text. One line of a chat makes all of it one: whoever writes there can
+    break a line."""
     blocks = _blocks(pasted)
+    is_from_chat = any(CHATS.match(line.lstrip(_QUOTES)) for line in _lines(pasted))
     messages, unread = [], []
     for block in blocks[:MOST]:
         found = read_one(block)
         if found is None:
             unread.append(block)
         else:
-            messages.append(found)
+            messages.append(replace(found, is_from_chat=is_from_chat))
     return Pasted(tuple(messages), tuple(unread), tuple(blocks[MOST:]))
 
 
@@ -90,7 +92,7 @@ def read_one(block: str) -> Message | None:
 
 def _blocks(pasted: str) -> list[str]:
     """The messages of a text, each on one line: one begins where a line begins as messages do, and
-    ends there or at an empty line."""
+    ends there, at an empty line, or when it is too long for one."""
     blocks: list[str] = []
     is_open = False
     for line in _lines(pasted):
@@ -98,6 +100,7 @@ def _blocks(pasted: str) -> list[str]:
         if not line or SENDERS.fullmatch(bare):
             is_open = False
             continue
+        is_open = is_open and len(blocks[-1]) <= LONGEST
         if is_open and (_is_half(blocks[-1]) or not _begins(line, bare)):
             blocks[-1] += f" {line}"
         else:

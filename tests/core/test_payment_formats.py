@@ -143,6 +143,41 @@ def test_what_comes_out_of_a_chat_says_so() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        f"[10:04, 30/11/2026] Ama: hello\n{MTN}",
+        f"30/11/2026, 10:04 - Ama Data: hello\n\n\n{MTN}",
+        f"> [10:04, 30/11/2026] Ama: hello\nMobileMoney\n{MTN}",
+        f"{MTN}\n[10:04, 30/11/2026] Ama: did you see it?",
+    ],
+)
+def test_a_broken_line_does_not_lead_out_of_a_chat(text: str) -> None:
+    (one,) = reading.read(text).messages
+    assert one.is_from_chat
+
+
+def test_an_inbox_is_no_chat() -> None:
+    found = reading.read(f"MobileMoney\n10:04 AM\n{MTN}\nhello\n{MTN}")
+    assert [one.is_from_chat for one in found.messages][:1] == [False]
+
+
+@pytest.mark.parametrize("line", ["ab", "x" * 80, "1 Confirmed"])
+def test_a_long_text_is_cut_where_it_is_too_long_for_a_message(line: str) -> None:
+    """What is joined stays short, so the work grows as the text does."""
+    many = 3_000_000 // len(line) // 10
+    found = reading.read("\n".join([line] * many))
+    most = reading.LONGEST + len(line) + 1
+    blocks = (*found.unread, *found.left)
+    assert not found.messages and max(map(len, blocks)) <= most
+    assert sum(block.count(line) for block in blocks) == many
+
+
+def test_a_message_after_a_long_text_is_read() -> None:
+    found = reading.read("\n".join(["x" * 80] * 20) + f"\n{MTN}")
+    assert len(found.messages) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         (
             "Payment received for GHS 500.00 from KWAME SAMPLE. Current Balance: GHS 520.00."
             " Reference: 2948201938. Please refund mistakenly sent funds immediately."
