@@ -22,6 +22,9 @@ from core.base.refusal import Refusal
 from core.payments import Outcome
 
 PATH = "/payments"
+SLOW_DOWN = (
+    "Messages were pasted very often from where you are. Wait a minute and press again."
+)
 
 
 @bp.get("/payments")
@@ -39,6 +42,10 @@ def paste_messages() -> ResponseReturnValue:
     """Read pasted messages and match what is sure. The same messages once more change nothing."""
     pasted = request.form.get("messages", "")
     came_to = text_input.one_line(request.form.get("came_to", ""))
+    if "slow_down_s" in g:
+        said = {"messages": SLOW_DOWN}
+        page = _page(pasted, came_to, errors=said)
+        return page, 429, {"Retry-After": str(g.slow_down_s)}
     errors = {}
     if not pasted.strip():
         errors["messages"] = "Paste at least one message first."

@@ -46,6 +46,9 @@ GUESSES_OF_ONE = "30 per day"
 codes they try few."""
 LISTS = "30 per minute"
 """Lists that are brought from one address: each is unpacked and read whole."""
+PAYMENTS = "30 per minute"
+"""Pastes of payment messages from one address: each is read whole, and its store's balances are
+judged anew."""
 PICTURES = "60 per minute"
 """Drawn for one address, of all stores. One that was drawn before counts for nothing."""
 SIGN_UPS = "10 per hour"
@@ -144,6 +147,7 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
             ),
         ],
         (hosts.PORTAL, "POST", "/lists"): [Limit("lists", LISTS)],
+        (hosts.PORTAL, "POST", "/payments"): [Limit("payments", PAYMENTS)],
         (hosts.PORTAL, "POST", "/sign-up"): [
             Limit("sign_ups", SIGN_UPS, counts=_asked_for_a_log_in),
         ],

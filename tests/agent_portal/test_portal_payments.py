@@ -60,6 +60,18 @@ def message_ids(html: str) -> list[str]:
     return re.findall(r'action="/payments/(\d+)/put-away"', html)
 
 
+def test_very_many_pastes_from_one_address_are_slowed_down_and_kept(
+    ama_agent: Visitor,
+) -> None:
+    for _ in range(30):
+        assert paste(ama_agent, "").status_code == 422
+    answer = paste(ama_agent, Inbox().came(700, "kept as it was"))
+    assert answer.status_code == 429 and answer.headers["Retry-After"] == "60"
+    assert "kept as it was" in answer.text
+    page = ama_agent.get("/payments")
+    assert page.status_code == 200 and "put-away" not in page.text
+
+
 def test_matched_messages_are_processed_with_one_question(
     ama_agent: Visitor, paid: Any, wallet: Any, using: Using
 ) -> None:
