@@ -16,7 +16,8 @@ from flask.cli import AppGroup
 
 from admin_console import store_commands
 from admin_console.in_sentences import in_sentences
-from core.accounts import people, resets
+from admin_console.reset_links import echo_link, echo_unproven
+from core.accounts import people
 from core.accounts.people import COMMAND_LINE
 from core.base import config, passwords
 
@@ -101,7 +102,7 @@ def set_password(
 @in_sentences
 def reset_password(email: str) -> None:
     """Print a one-time link with which the person sets a new password."""
-    _echo_link(resets.make(people.find(email).id, COMMAND_LINE))
+    echo_link(people.find(email).id)
 
 
 @user_group.command("role")
@@ -116,11 +117,13 @@ def set_role(email: str, role: str) -> None:
         click.echo(f"{user.email} has the role {role} already.")
         return
     click.echo(f"{user.email} has the role {role} now and is logged out everywhere.")
+    if role != "none" and echo_unproven(user):
+        return
     if done.password_voided:
         click.echo(
             "The password may be too short for this role, so it opens nothing any more."
         )
-        _echo_link(resets.make(user.id, COMMAND_LINE))
+        echo_link(user.id)
 
 
 @user_group.command("remove")
@@ -170,12 +173,3 @@ def _show(password: str | None) -> None:
         click.echo(
             f"password: {password}  (shown once; change it after the first log-in)"
         )
-
-
-def _echo_link(made: resets.Made) -> None:
-    hours = config.current().reset_link_s / 3_600
-    click.echo(
-        f"One-time link for {made.user.email}, works once within {hours:g} h; an earlier one works"
-        " no more:"
-    )
-    click.echo(made.url)

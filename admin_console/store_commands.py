@@ -9,6 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from admin_console.in_sentences import in_sentences
+from admin_console.reset_links import echo_unproven
 from core import onboarding, stores
 from core.accounts import people
 from core.accounts.people import COMMAND_LINE
@@ -71,6 +72,7 @@ def open_store(
         f"{store.name} is open at {config.current().address(store.slug)} and belongs to"
         f" {owner.email}."
     )
+    echo_unproven(owner)
 
 
 @store_group.command("momo")
@@ -118,6 +120,8 @@ def set_member(slug: str, email: str, role: str) -> None:
         return
     what = "no longer works" if role == "none" else f"is {role} now"
     click.echo(f"{user.email} {what} in {store.slug}, and is logged out everywhere.")
+    if role != "none":
+        echo_unproven(user)
 
 
 @store_group.command("list")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from core import audit, catalog, ledger, requirements, stores
+from core.accounts import people
 from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock, config
@@ -40,11 +41,13 @@ def open_store(
     momo_number: str | None = None,
     momo_name: str = "",
 ) -> Store:
-    """A new store with its accounts, its owner and a price for every bundle; open at once.
+    """A new store with its accounts, its owner and a price for every bundle; open at once. The
+    owner's password opens nothing then if they `people.is_unproven`.
 
-    Raises `stores.BadStore` or `phones.BadNumber` with a sentence.
+    Raises `stores.BadStore`, `phones.BadNumber` or `people.PersonRefused` with a sentence.
     """
     with transaction():
+        people.void_unproven(people.locked(owner.id))
         return make_store(
             owner,
             actor,
