@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from core.accounts import people, resets
+from core.accounts import resets, unproven
 from core.accounts.people import COMMAND_LINE
 from core.accounts.users import User
 from core.base import config
@@ -24,7 +24,7 @@ def echo_link(user_id: int) -> None:
 def echo_unproven(user: User) -> bool:
     """After a role was given: say that a stranger may have signed up as this person, and print the
     link by which the true one gets in. Says whether it was so."""
-    if not people.is_unproven(user):
+    if not unproven.is_unproven(user):
         return False
     click.echo(
         f"{user.email} signed up, log-in not confirmed: the password opens nothing any more. Give"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from core import audit, catalog, ledger, requirements, stores
-from core.accounts import people
+from core.accounts import people, unproven
 from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock, config
@@ -42,12 +42,12 @@ def open_store(
     momo_name: str = "",
 ) -> Store:
     """A new store with its accounts, its owner and a price for every bundle; open at once. The
-    owner's password opens nothing then if they `people.is_unproven`.
+    owner's password opens nothing then if they are `unproven`.
 
     Raises `stores.BadStore`, `phones.BadNumber` or `people.PersonRefused` with a sentence.
     """
     with transaction():
-        people.void_unproven(people.locked(owner.id))
+        unproven.void(people.locked(owner.id))
         return make_store(
             owner,
             actor,

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts import confirmations, logins, security_events, users
-from core.accounts.confirmations import Confirmation
+from core.accounts import confirmations, logins, security_events, unproven, users
 from core.accounts.users import Membership, User
-from core.audit import Actor, AuditLine
+from core.audit import Actor
 from core.base import clock
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case
@@ -165,7 +164,7 @@ def set_role(user_id: int, role: str, actor: Actor) -> Role:
         if before == "owner":
             _refuse_last(owners, user)
         user.platform_role = role
-        is_stranger = role != "none" and void_unproven(user)
+        is_stranger = role != "none" and unproven.void(user)
         is_short = role != "none" and not user.password_long
         if is_short and not is_stranger:
             users.void_password(user)
@@ -200,7 +199,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
 @as_platform
 def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -> bool:
     """Let a person work in a store as `role`, or no longer when None. False when it was so already.
-    The password of who `is_unproven` opens nothing then. Raises `PersonRefused`."""
+    The password of who `unproven.is_unproven` opens nothing then. Raises `PersonRefused`."""
     if role is not None:
         _one_of(role, STORE_ROLES)
     with transaction() as session:
@@ -216,7 +215,7 @@ def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -
         else:
             membership.role = role
         if role is not None:
-            void_unproven(user)
+            unproven.void(user)
         logins.end_logins_of(user)
         detail = {"email": user.email, "from": before or "none", "to": role or "none"}
         security_events.acted(actor, "set_member", f"store:{store.id}", detail)
@@ -230,39 +229,6 @@ def log_out_everywhere(user_id: int, actor: Actor) -> None:
         user = locked(user_id)
         logins.end_logins_of(user)
         _audit(actor, "log_out_everywhere", user)
-
-
-@as_platform
-def is_unproven(user: User) -> bool:
-    """Whether a person signed up by themselves and has not confirmed what they log in with: a
-    stranger may have typed somebody else's address, and knows the password."""
-    came = (
-        select(AuditLine.action)
-        .where(
-            AuditLine.subject == f"user:{user.id}",
-            AuditLine.action.in_(("sign_up", "add_user")),
-        )
-        .order_by(AuditLine.id.desc())
-        .limit(1)
-    )
-    confirmed = select(Confirmation.user_id).where(
-        Confirmation.user_id == user.id,
-        Confirmation.address == user.email,
-        Confirmation.confirmed_at.is_not(None),
-    )
-    session = db.session
-    return session.scalar(came) == "sign_up" and session.scalar(confirmed) is None
-
-
-@inside_use_case
-def void_unproven(user: User) -> bool:
-    """Void the password of who `is_unproven`, and end their log-ins: before any role is given. The
-    row is locked. Says whether it was so."""
-    if not is_unproven(user):
-        return False
-    users.void_password(user)
-    logins.end_logins_of(user)
-    return True
 
 
 @inside_use_case
