@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ScalarSelect, Select, bindparam, case, func, literal, select
+from sqlalchemy import (
+    ScalarSelect,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    true,
+)
 
 from core import catalog
 from core.accounts.confirmations import Confirmation
@@ -28,8 +37,9 @@ from core.stores import Store
 
 State = Literal["done", "missing", "waiting", "cannot_tell"]
 Blocks = Literal["sell", ""]
-FAR = ("none", "given", "sent", "confirmed")
-"""How far somebody has come with an address: `sent` is a code that is on its way."""
+FAR = ("none", "given", "another", "sent", "confirmed")
+"""How far somebody has come with an address: `sent` is a code that is on its way, `another` is a
+number that is confirmed and not the store's own."""
 
 
 @dataclass(frozen=True)
@@ -141,15 +151,27 @@ def _best(kind: str) -> ScalarSelect[int]:
     store_id = bindparam("store_id", type_=Store.id.type)
     now = bindparam("now", type_=Confirmation.expires_at.type)
     is_sent = Confirmation.code_hash.is_not(None) & (Confirmation.expires_at > now)
-    far = case((Confirmation.confirmed_at.is_not(None), 3), (is_sent, 2), else_=1)
+    number = Confirmation.address
+    is_own = (number == Store.whatsapp) & (
+        number == func.coalesce(Store.momo_number, number)
+    )
+    is_confirmed = Confirmation.confirmed_at.is_not(None)
+    far = case(
+        (is_confirmed & (is_own if kind == "phone" else true()), 4),
+        (is_confirmed, 2),
+        (is_sent, 3),
+        else_=1,
+    )
     return (
         select(func.max(far))
         .join(Membership, Membership.user_id == Confirmation.user_id)
+        .join(Store, Store.id == Membership.store_id)
         .where(
             Membership.store_id == store_id,
             Membership.role == "owner",
             Confirmation.kind == kind,
         )
+        .correlate(None)
         .scalar_subquery()
     )
 
@@ -157,6 +179,12 @@ def _best(kind: str) -> ScalarSelect[int]:
 def _phone(facts: Facts) -> Item:
     if facts.phone == "confirmed":
         return Item("phone", "done", "sell", "Your phone number is confirmed")
+    if facts.phone == "another":
+        said = (
+            "The number you confirmed is not the one your store takes messages and money at: ask"
+            " the owner of Makola"
+        )
+        return Item("phone", "missing", "sell", said)
     if not facts.can_send:
         return Item(
             "phone",

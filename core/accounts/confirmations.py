@@ -11,20 +11,22 @@ import hmac
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, delete, select, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core import audit
 from core.accounts import security_events
-from core.accounts.users import User
-from core.audit import Actor
+from core.accounts.users import Membership, User
+from core.audit import Actor, AuditLine
 from core.base import clock, config, messages, text_input
 from core.base.db import Model, db, transaction
 from core.base.messages import Kind
 from core.base.preconditions import inside_use_case
 from core.base.refusal import Refusal
 from core.base.tenancy import as_platform
+from core.stores import Store
 
 DIGITS = 6
 _DAY = timedelta(days=1)
@@ -112,7 +114,8 @@ def send(user_id: int, kind: Kind, address: str, actor: Actor) -> None:
 
 @as_platform
 def confirm(user_id: int, kind: Kind, typed: str, actor: Actor) -> None:
-    """Take the code that was sent: once, and while it is good. Raises `CodeRefused`."""
+    """Take the code that was sent: once, and while it is good. A number becomes that of the
+    person's stores that were never open. Raises `CodeRefused`."""
     digits = text_input.compact(typed[:100])
     try:
         with transaction():
@@ -124,10 +127,35 @@ def confirm(user_id: int, kind: Kind, typed: str, actor: Actor) -> None:
                 # here, where another's equal address is found out
                 db.session.flush()
                 security_events.acted(actor, f"confirm_{kind}", f"user:{user_id}", {})
+                if kind == "phone":
+                    _give_to_stores(user_id, row.address, actor)
     except IntegrityError:
         problem = _ELSEWHERE.format(what=NAMES[kind])
     if problem is not None:
         raise CodeRefused(problem)
+
+
+def _give_to_stores(user_id: int, number: str, actor: Actor) -> None:
+    """Let customers write and pay to what is confirmed, in the stores that a person signed up with
+    and that were never open: what they typed then may be somebody else's."""
+    opened = select(AuditLine.id).where(
+        AuditLine.action == "store_open",
+        AuditLine.subject == func.concat("store:", Store.id),
+    )
+    own = (
+        select(Store)
+        .join(Membership, Membership.store_id == Store.id)
+        .where(Membership.user_id == user_id, Membership.role == "owner")
+        .where(Store.asked_at.is_not(None), Store.status != "open", ~opened.exists())
+        .order_by(Store.id)
+        .with_for_update(of=Store)
+    )
+    for store in db.session.scalars(own).all():
+        if (store.whatsapp, store.momo_number) == (number, number):
+            continue
+        store.whatsapp = store.momo_number = number
+        store.version += 1
+        audit.write(actor, "store_numbers", f"store:{store.id}", {"number": number})
 
 
 def _locked(user_id: int, kind: Kind, address: str) -> Confirmation:

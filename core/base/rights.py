@@ -143,7 +143,7 @@ PLATFORM = {
     "store_records": "SELECT INSERT UPDATE(delivered, half_within_minutes, renewed_at)",
     "stores": (
         "SELECT INSERT UPDATE(approval, approval_note, approved_at, asked_at, closed_note,"
-        " momo_name, momo_number, status, terms_at, version)"
+        " momo_name, momo_number, status, terms_at, version, whatsapp)"
     ),
     "supplier_calls": (
         "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome,"
