@@ -44,6 +44,7 @@ RESERVED = frozenset(
 OF_THE_PLATFORM = frozenset(
     [
         "makola",
+        "portal",
         "admin",
         "official",
         "support",
@@ -85,7 +86,14 @@ def look_of(slug: str) -> str:
 
 
 LOOKS_RESERVED = frozenset(map(look_of, RESERVED))
-_LOOKS_OF_PLATFORM = frozenset(map(look_of, OF_THE_PLATFORM))
+
+
+def _folded(slug: str) -> str:
+    """The look more loosely still: `4` is an a, a doubled letter one."""
+    return re.sub(r"(.)\1+", r"\1", look_of(slug).replace("4", "a"))
+
+
+_LOOKS_OF_PLATFORM = frozenset(map(_folded, OF_THE_PLATFORM))
 
 
 def check_for_stranger(slug: str, held: str = "") -> str:
@@ -95,7 +103,7 @@ def check_for_stranger(slug: str, held: str = "") -> str:
     look = look_of(slug)
     if look in LOOKS_RESERVED:
         raise BadStore(f"The address {slug} is kept back. Choose another.")
-    if _LOOKS_OF_PLATFORM & {look_of(word) for word in slug.split("-")}:
+    if any(word in _folded(slug) for word in _LOOKS_OF_PLATFORM):
         raise BadStore(
             f"The address {slug} would pass for Makola’s own. Leave that word out."
         )

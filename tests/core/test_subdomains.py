@@ -68,3 +68,13 @@ def test_a_free_one_is_named_beside_a_taken_one(context: Flask) -> None:
     assert slug_choice.check("esi") == "esi"
     with pytest.raises(BadStore, match=r"ama is taken\. Choose another, like ama-data"):
         slug_choice.check("ama")
+
+
+@pytest.mark.parametrize(
+    "slug",
+    ["makolapay", "makola1", "makolla", "m4kola", "themakola", "adminmakola"]
+    + ["portal-gh", "ma-kola-x", "rnakola-gh", "myp0rta1", "supp-orts"],
+)
+def test_a_word_of_the_platform_s_is_seen_inside_others(slug: str) -> None:
+    with pytest.raises(BadStore, match="would pass for Makola"):
+        subdomains.check_for_stranger(slug)
