@@ -38,13 +38,14 @@ def sign_up() -> ResponseReturnValue:
     try:
         wanted = signing_up.read(typed)
     except Problems as refusal:
-        if refusal.by_field.keys() == {"slug"} and "slow_down_s" not in g:
-            g.log_in_asked = True
-            return _entered(typed) or (_page(typed, refusal.by_field), 422)
-        return _page(typed, refusal.by_field), 422
+        if refusal.by_field.keys() != {"slug"}:
+            return _page(typed, refusal.by_field), 422
+        if "slow_down_s" in g:
+            return _slow_down(typed)
+        g.log_in_asked = True
+        return _entered(typed) or (_page(typed, refusal.by_field), 422)
     if "slow_down_s" in g:
-        g.refused_as = 429
-        return _page(typed, {}, SLOW_DOWN), 429, {"Retry-After": "3600"}
+        return _slow_down(typed)
     g.log_in_asked = True
     return _made(typed, wanted)
 
@@ -65,6 +66,11 @@ def check_address() -> ResponseReturnValue:
     return _said(True, "", slug)
 
 
+def _slow_down(typed: Typed) -> ResponseReturnValue:
+    g.refused_as = 429
+    return _page(typed, {}, SLOW_DOWN), 429, {"Retry-After": "3600"}
+
+
 def _made(typed: Typed, wanted: Wanted) -> ResponseReturnValue:
     try:
         made = signing_up.sign_up(wanted)
@@ -82,12 +88,10 @@ def _made(typed: Typed, wanted: Wanted) -> ResponseReturnValue:
 
 def _entered(typed: Typed) -> ResponseReturnValue | None:
     """Sent twice, the form leads to what it made: with the right password, which is counted as a
-    log-in's. None for everybody else."""
+    log-in's. None for everybody else, after the same work: time must not tell whose a store is."""
     made = signing_up.made_by(typed)
-    if made is None:
-        return None
     asked = g.entrance.ask(typed.email or typed.phone, typed.password, "")
-    if asked.person is None or asked.person.id != made.user.id:
+    if made is None or asked.person is None or asked.person.id != made.user.id:
         return None
     g.entrance.enter(asked.person, made.store.id, own_device=True)
     return redirect(url_for(".home"), 303)

@@ -83,8 +83,8 @@ class Full(Refusal):
 
 
 def read(typed: Typed) -> Wanted:
-    """What was typed, as it may be made. Raises `Problems` with every field that is wrong. Asks
-    for the address alone whether it is somebody's."""
+    """What was typed, as it may be made. Raises `Problems` with every field that is wrong. Whether
+    the address is somebody's is asked when all else is right: that tells, and is counted."""
     problems: dict[str, str] = {}
 
     def taken(field: str, made: Callable[[], str]) -> str:
@@ -107,9 +107,9 @@ def read(typed: Typed) -> Wanted:
             own=(*own, typed.store_name, typed.slug),
         ),
     )
-    slug = taken("slug", lambda: slug_of(typed.slug, typed.store_name))
     if config.current().terms_url and not typed.terms:
         problems["terms"] = "Read the terms and tick that you agree to them."
+    slug = "" if problems else taken("slug", lambda: _slug(typed))
     if problems:
         raise Problems(problems)
     return Wanted(name, phone, email, password, store_name, slug)
@@ -194,6 +194,10 @@ def _log_in_taken(wanted: Wanted) -> Taken:
             " another."
         }
     )
+
+
+def _slug(typed: Typed) -> str:
+    return slug_of(typed.slug, typed.store_name)
 
 
 def _phone(typed: str) -> str:

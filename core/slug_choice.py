@@ -21,9 +21,9 @@ def check(typed: str) -> str:
     found = _alike(slug)
     if found is None:
         return slug
-    said = "is taken" if found == slug else f"looks too much like {found}, which is"
-    taken = "" if found == slug else " taken"
-    raise BadStore(f"The address {slug} {said}{taken}.{_advice(slug)}")
+    # the other one is not named: it may be a store that nobody sees yet
+    said = "is taken" if found == slug else "looks too much like another address"
+    raise BadStore(f"The address {slug} {said}.{_advice(slug)}")
 
 
 def _advice(slug: str) -> str:
