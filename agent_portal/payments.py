@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp
 from agent_portal.auth import actor, needs
 from agent_portal.selecting import not_begun, selected
-from core import ledger, orders, payments
+from core import ledger, orders, payments, stores
 from core.base import config, phones, text_input
 from core.base.refusal import Refusal
 from core.payments import Outcome
@@ -53,6 +53,10 @@ def paste_messages() -> ResponseReturnValue:
         phones.parse(came_to)
     except phones.BadNumber as bad:
         errors["came_to"] = bad.sentence
+    try:
+        stores.needs_approval(g.store)
+    except stores.NeverApproved as refusal:
+        errors = {"messages": refusal.sentence}
     if errors:
         return _page(pasted, came_to, errors=errors), 422
     outcome = payments.paste(pasted, came_to, actor())
