@@ -128,8 +128,8 @@ def test_each_act_is_a_line_of_audit(app: Flask, portal: Visitor) -> None:
         ("slug", "mak0la", "kept back"),
         ("slug", "makola-data", "would pass for Makola"),
         ("slug", "ama", "is taken. Choose another, like ama-data"),
-        ("slug", "arna", "looks too much like ama"),
-        ("slug", "k0f1", "looks too much like kofi"),
+        ("slug", "arna", "looks too much like another address."),
+        ("slug", "k0f1", "looks too much like another address."),
     ],
 )
 def test_what_cannot_be_taken_gets_a_sentence_and_the_rest_is_kept(
@@ -347,3 +347,88 @@ def test_any_form_is_taken_or_each_wrong_field_has_a_sentence(
         assert refusal.by_field.keys() <= set(GOOD)
     else:
         assert wanted.phone.startswith("+233")
+
+
+def test_another_s_number_is_not_the_store_s_once_one_s_own_is_confirmed(
+    app: Flask, portal: Visitor, codes: Callable[[], list[str]], using: Using
+) -> None:
+    using(code_gap_s=0, approve_by_itself=True)
+    portal.post("/sign-up", GOOD)
+    assert portal.post("/confirm/phone/send", {"address": "024 555 0199"}).location
+    assert portal.post("/confirm/phone", {"code": codes()[-1]}).location == "/"
+    (store,) = rows(app, "SELECT * FROM stores WHERE slug = 'esis-data'")
+    assert store.whatsapp == store.momo_number == "+233245550199"
+    assert "Your phone number is confirmed" in portal.get("/").text
+    acts = [line.action for line in told(app, lambda: audit.recent(20))]
+    assert acts.count("store_numbers") == 1
+
+
+def test_only_a_number_that_is_the_store_s_counts_as_confirmed(
+    app: Flask, portal: Visitor, codes: Callable[[], list[str]], using: Using
+) -> None:
+    using(approve_by_itself=True)
+    portal.post("/sign-up", GOOD)
+    portal.post("/confirm/phone", {"code": codes()[-1]})
+    store = told(app, lambda: stores.by_slug("esis-data"))
+
+    def far() -> str:
+        return told(app, lambda: requirements.facts_of(store.id)).phone
+
+    assert far() == "confirmed"
+    number = "024 555 0199"
+    told(app, lambda: onboarding.set_momo(store.id, number, "Esi", SYSTEM))
+    assert far() == "another"
+    assert "is not the one your store takes" in portal.get("/").text
+
+
+def test_a_store_that_was_open_keeps_its_numbers(
+    app: Flask, portal: Visitor, codes: Callable[[], list[str]], using: Using
+) -> None:
+    using(code_gap_s=0, approve_by_itself=True)
+    portal.post("/sign-up", GOOD)
+    store = told(app, lambda: stores.by_slug("esis-data"))
+    for status in ("open", "closed"):
+        told(app, lambda s=status: onboarding.set_store_status(store.id, s, "", SYSTEM))
+    portal.post("/confirm/phone/send", {"address": "024 555 0199"})
+    portal.post("/confirm/phone", {"code": codes()[-1]})
+    (now,) = rows(app, "SELECT * FROM stores WHERE slug = 'esis-data'")
+    assert now.whatsapp == now.momo_number == "+233245550101"
+
+
+def test_an_address_is_not_asked_about_beside_another_wrong_field(
+    portal: Visitor,
+) -> None:
+    answer = portal.post("/sign-up", GOOD | {"name": "", "slug": "ama"})
+    assert answer.status_code == 422 and "is taken" not in answer.text
+
+
+def test_the_forms_of_one_address_ask_about_no_store_after_the_tenth(
+    portal: Visitor,
+) -> None:
+    for _ in range(10):
+        assert portal.post("/sign-up", GOOD | {"slug": "ama"}).status_code == 422
+    answer = portal.post("/sign-up", GOOD | {"slug": "ama"})
+    assert answer.status_code == 429 and "is taken" not in answer.text
+
+
+@pytest.mark.parametrize("slug", ["ama", "kofi"])
+def test_a_password_is_tried_whoever_has_the_address(
+    app: Flask, portal: Visitor, slug: str
+) -> None:
+    portal.post("/sign-up", GOOD | {"email": "ama@example.test", "slug": slug})
+    acts = [line.action for line in told(app, lambda: audit.recent(20))]
+    assert acts.count("login_failed") == 1
+
+
+def test_lists_and_payments_wait_for_the_approval(app: Flask, portal: Visitor) -> None:
+    portal.post("/sign-up", GOOD)
+    message = {"messages": "anything", "came_to": GOOD["phone"]}
+    forms = {"/lists": {"text": "0245550101 1GB"}, "/payments": message}
+    for path, form in forms.items():
+        answer = portal.post(path, form)
+        assert answer.status_code == 422, path
+        assert "has approved your store" in answer.text, path
+    store = told(app, lambda: stores.by_slug("esis-data"))
+    told(app, lambda: onboarding.approve(store.id, SYSTEM))
+    for path, form in forms.items():
+        assert "has approved your store" not in portal.post(path, form).text, path
