@@ -98,7 +98,7 @@ def waiting(limit: int) -> list[Waiting]:
         select(Store.slug, Store.name, Store.asked_at, User.name, User.email)
         .join(Membership, (Membership.store_id == Store.id))
         .join(User, User.id == Membership.user_id)
-        .where(Store.approval == "waiting", Membership.role == "owner")
+        .where(_waits(), Membership.role == "owner")
         .order_by(Store.asked_at, Store.id)
         .limit(limit)
     )
@@ -107,9 +107,13 @@ def waiting(limit: int) -> list[Waiting]:
 
 def many_waiting() -> int:
     """How many wait so."""
-    waits = Store.approval == "waiting"
-    found = db.session.scalar(select(func.count(Store.id)).where(waits))
+    found = db.session.scalar(select(func.count(Store.id)).where(_waits()))
     return int(found or 0)
+
+
+def _waits() -> ColumnElement[bool]:
+    """Found by the index of those that ever asked, a few among all stores."""
+    return and_(Store.asked_at.is_not(None), Store.approval == "waiting")
 
 
 def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
