@@ -22,12 +22,8 @@ from core.base.tenancy import current_store_id
 from core.batches import checking, splitting
 from core.batches.checking import Checklist
 from core.batches.reading import LONGEST
-from core.orders.batching import (
-    OPEN_FOR,
-    BatchLine,
-    OrderBatch,
-    note_what_is_ordered,
-)
+from core.orders import batching
+from core.orders.batching import OPEN_FOR, BatchLine, OrderBatch
 
 OPEN_MOST = 20
 """Batches of a store that are neither confirmed nor thrown away."""
@@ -175,7 +171,7 @@ def throw_away(batch_id: int, actor: Actor) -> OrderBatch:
         if batch.thrown_at is not None:
             return batch
         batch.thrown_at = clock.now()
-        note_what_is_ordered(batch)
+        batching.note_what_is_ordered(batch)
         its = BatchLine.batch_id == batch.id
         session.execute(
             update(BatchLine)
