@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from agent_portal import bp, standing
 from agent_portal.auth import access_no, actor, may, needs
 from agent_portal.wallet import cell
-from core import availability, stores
+from core import availability, onboarding
 from core.base import clock, money, phones
 from core.base.refusal import Refusal
 from core.base.text_input import row_id
@@ -70,7 +70,7 @@ def bring_list() -> ResponseReturnValue:
     if "slow_down_s" in g:
         return _paste_page(text, SLOW_DOWN), 429, {"Retry-After": str(g.slow_down_s)}
     try:
-        stores.needs_approval(g.store)
+        onboarding.needs_approval(g.store)
         batch_id = _kept(text, upload)
     except Refusal as refusal:
         more = FILE_AGAIN if upload and upload.filename else ""

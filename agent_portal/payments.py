@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from agent_portal import bp
 from agent_portal.auth import actor, needs
 from agent_portal.selecting import not_begun, selected
-from core import ledger, orders, payments, stores
+from core import ledger, onboarding, orders, payments
 from core.base import config, phones, text_input
 from core.base.refusal import Refusal
 from core.payments import Outcome
@@ -54,8 +54,8 @@ def paste_messages() -> ResponseReturnValue:
     except phones.BadNumber as bad:
         errors["came_to"] = bad.sentence
     try:
-        stores.needs_approval(g.store)
-    except stores.NeverApproved as refusal:
+        onboarding.needs_approval(g.store)
+    except onboarding.NeverApproved as refusal:
         errors = {"messages": refusal.sentence}
     if errors:
         return _page(pasted, came_to, errors=errors), 422

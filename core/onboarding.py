@@ -29,6 +29,21 @@ class NotReady(Refusal):
         self.items = items or []
 
 
+class NeverApproved(Refusal):
+    """What a store may not do before the owner's first word."""
+
+    sentence = (
+        "This waits until the owner of Makola has approved your store. Come back then: nothing was"
+        " kept."
+    )
+
+
+def needs_approval(store: Store) -> None:
+    """For what is dear to do: a stranger's store may not ask for it. Raises `NeverApproved`."""
+    if store.is_hidden:
+        raise NeverApproved
+
+
 @needs_across_stores
 def open_store(
     *,

@@ -29,7 +29,6 @@ from core import subdomains
 from core.base import clock, phones, round_trip
 from core.base.db import Model, db
 from core.base.preconditions import inside_use_case
-from core.base.refusal import Refusal
 
 T = TypeVar("T")
 BadStore = subdomains.BadStore
@@ -101,21 +100,6 @@ class Store(Model):
     def is_hidden(self) -> bool:
         """Whether nobody but its people sees it: it was never approved."""
         return self.approval != "approved" and self.approved_at is None
-
-
-class NeverApproved(Refusal):
-    """What a store may not do before the owner's first word."""
-
-    sentence = (
-        "This waits until the owner of Makola has approved your store. Come back then: nothing was"
-        " kept."
-    )
-
-
-def needs_approval(store: Store) -> None:
-    """For what is dear to do: a stranger's store may not ask for it. Raises `NeverApproved`."""
-    if store.is_hidden:
-        raise NeverApproved
 
 
 _SLUG = collate(Store.slug, "C")
