@@ -289,7 +289,7 @@ def test_news_of_orders_fits_beside_what_is_there(
     page.goto("/orders")
     for at in range(12):
         place(f"+23324000{at:04}")
-    news = page.locator("#news a, #news button").first
+    news = page.locator("#news .news")
     news.wait_for(timeout=20_000)
     box = news.bounding_box()
     found = problems(page, "queue with news")

@@ -212,12 +212,12 @@ class TestWithoutNavigation:
         top = first.bounding_box()["y"]
         place(number="0247777777")
         page.evaluate("htmx.trigger(document.querySelector('#news'), 'every')")
-        page.wait_for_selector("#news a")
+        page.wait_for_selector("#news .news")
         assert (
             page.locator("tbody tr").count() == rows
             and first.bounding_box()["y"] == top
         )
-        page.click("#news a")
+        page.click("#news .news")
         page.wait_for_function(
             f"document.querySelectorAll('tbody tr').length === {rows + 1}"
         )
