@@ -22,6 +22,7 @@ from core.base import language
 from edge import stored_pages
 from edge.templates import SpokenEnvironment
 from http_server import Head
+from storefront import drawn
 
 pytestmark = pytest.mark.slow(seconds=0.1)
 
@@ -61,9 +62,10 @@ def bracketed(app: Flask) -> Iterator[None]:
 
 
 def forget(app: Flask) -> None:
-    """No template has its texts already."""
+    """No template has its texts already, and no page was drawn with others."""
     assert isinstance(app.jinja_env, SpokenEnvironment)
     app.jinja_env.forget()
+    drawn.forget()
 
 
 def bare(text: str) -> str:
