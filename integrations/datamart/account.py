@@ -12,6 +12,7 @@ from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.money import exactly, is_cedis, signed_pesewas
 from integrations.ports import Account, Balance, NoAnswer
+from integrations.strict_json import text, whole
 
 SAID_LONGEST = 60
 """A figure as it was sent is kept with so many characters."""
@@ -26,13 +27,13 @@ def balance(reply: http.Reply) -> Balance | NoAnswer:
     if not is_cedis(data.get("currency")):
         return NoAnswer(
             "broken",
-            f"the balance is in another currency, “{envelope.text(data.get('currency'), 12)}”",
+            f"the balance is in another currency, “{text(data.get('currency'), 12)}”",
         )
     figure = data.get("balance")
     balance_pesewas = signed_pesewas(figure)
     amount = exactly(figure)
     if balance_pesewas is None or amount is None:
-        said = envelope.text(figure, 40)
+        said = text(figure, 40)
         return NoAnswer(
             "broken",
             f"the balance is no amount: “{said}”" if said else "no balance in it",
@@ -52,14 +53,14 @@ def account(reply: http.Reply) -> Account | NoAnswer:
     signed = api.get("webhookSignatureEnabled")
     networks = data.get("supported_networks")
     return Account(
-        name=envelope.text(holder.get("name")),
-        role=envelope.text(holder.get("role"), 40),
-        status=envelope.text(holder.get("status"), 40),
+        name=text(holder.get("name")),
+        role=text(holder.get("role"), 40),
+        status=text(holder.get("status"), 40),
         balance_pesewas=signed_pesewas(wallet.get("balance")),
-        request_count=envelope.whole(api.get("requestCount")),
-        webhook_url=envelope.text(api.get("webhookUrl"), 2000),
+        request_count=whole(api.get("requestCount")),
+        webhook_url=text(api.get("webhookUrl"), 2000),
         signature_enabled=signed if isinstance(signed, bool) else None,
-        supported_networks=tuple(envelope.text(n, 40) for n in networks)
+        supported_networks=tuple(text(n, 40) for n in networks)
         if isinstance(networks, list)
         else (),
     )

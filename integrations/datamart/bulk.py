@@ -24,6 +24,7 @@ from integrations.ports import (
     SubmitResult,
     Unknown,
 )
+from integrations.strict_json import text, whole
 
 # The supplier takes 100, but works them one after another: a large batch outlives any timeout.
 MAX_LINES = 10
@@ -76,7 +77,7 @@ def result(
             return _one_bad_line(answer, requests)
     said = purchases.judge(reply)
     if isinstance(said, Unknown) and isinstance(answer, Envelope):
-        return _unclear(said, envelope.whole(answer.error.get("order_index")), requests)
+        return _unclear(said, whole(answer.error.get("order_index")), requests)
     if not isinstance(said, Envelope):
         return each(requests, said)
     if said.data is None:
@@ -114,7 +115,7 @@ def _unclear(
 def _one_bad_line(answer: Envelope, requests: Sequence[PurchaseRequest]) -> BulkResult:
     """All lines are checked before any is bought, and the first bad one refuses the batch: the
     others are innocent."""
-    guilty = envelope.whole(answer.error.get("order_index"))
+    guilty = whole(answer.error.get("order_index"))
     if guilty is None and len(requests) == 1:
         guilty = 0
     lines = []
@@ -195,7 +196,7 @@ def _failed(row: Mapping[str, Any]) -> SubmitResult:
     mishap of the supplier (a write conflict, a network that did not answer in time) and the order
     itself may be good: look it up.
     """
-    reason = envelope.text(row.get("error"))
+    reason = text(row.get("error"))
     if (
         "abort" in reason.lower()
         # the sentence tells of another line, whose duplicate broke the rest of the batch
@@ -210,8 +211,8 @@ def _failed(row: Mapping[str, Any]) -> SubmitResult:
 
 
 def _key(number: object, capacity: object) -> tuple[str, str]:
-    local = purchases.local_number(re.sub(r"[^0-9+]", "", envelope.text(number, 40)))
-    return local, re.sub(r"\s", "", envelope.text(capacity, 40)).upper()
+    local = purchases.local_number(re.sub(r"[^0-9+]", "", text(number, 40)))
+    return local, re.sub(r"\s", "", text(capacity, 40)).upper()
 
 
 def _dicts(listed: object) -> list[Mapping[str, Any]]:

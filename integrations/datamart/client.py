@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from integrations import http
+from integrations.calls import Call, Caller
 from integrations.datamart import (
     account,
     bulk,
@@ -24,8 +25,7 @@ from integrations.datamart import (
     transactions,
     webhook,
 )
-from integrations.datamart.calls import Call
-from integrations.datamart.masking import Mask
+from integrations.masking import Mask
 from integrations.ports import (
     Account,
     Balance,
@@ -94,7 +94,9 @@ class DataMart(Supplier):
             webhook_body_secret,
             webhook_static_token,
         )
-        self._caller = calls.Caller(
+        self._caller = Caller(
+            self.name,
+            calls.outcome_of,
             base_url.rstrip("/"),
             headers,
             Mask(secrets),
@@ -233,15 +235,20 @@ class DataMart(Supplier):
     def set_webhook(self, url: str) -> bool | NoAnswer:
         """Save our address there. True when the supplier's own test event arrived, False when it is
         saved only."""
-        call = Call("set_webhook", "PUT", "/v1/webhook", {"webhook_url": url})
+        call = Call(
+            "set_webhook",
+            "PUT",
+            "/v1/webhook",
+            {"webhook_url": url},
+            timeouts=calls.READ,
+        )
         return self._caller.ask(call, account.webhook_saved)
 
     def test_webhook(self) -> bool | NoAnswer:
         """Ask for a test event. True says that it was sent off, not that it arrived; False that no
         address is set."""
-        return self._caller.ask(
-            Call("test_webhook", "POST", "/v1/webhook/test"), account.webhook_tested
-        )
+        call = Call("test_webhook", "POST", "/v1/webhook/test", timeouts=calls.READ)
+        return self._caller.ask(call, account.webhook_tested)
 
     def read_event(self, body: bytes, headers: Mapping[str, str]) -> WebhookNews:
         """What a webhook says: a hint. No call, no record."""
@@ -257,8 +264,7 @@ def _purchase(
         path,
         body,
         order_refs,
-        calls.READ_PURCHASE_S,
-        calls.TOTAL_PURCHASE_S,
+        timeouts=calls.PURCHASE,
     )
 
 
@@ -267,4 +273,4 @@ def _read(
     path: str,
     order_refs: tuple[str, ...] = (),
 ) -> Call:
-    return Call(endpoint, "GET", path, None, order_refs)
+    return Call(endpoint, "GET", path, None, order_refs, timeouts=calls.READ)

@@ -7,15 +7,14 @@ something foreign: HTML, plain text, an empty or cut body. What a code means for
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 from integrations import http
 from integrations.ports import NoAnswer
+from integrations.strict_json import loads, text
 
 RETRY_AFTER_DEFAULT_S = 60.0  # the supplier's window, when it names no time
 RETRY_AFTER_MAX_S = 300.0  # five windows; a longer wish is a mistake on the wire
@@ -26,7 +25,6 @@ _HIDDEN = re.compile(r"(?:[*•●▪#?]|\.{2,}|…)+")
 _NO_REFERENCE = frozenset(
     {"", "-", "--", "N/A", "NA", "NONE", "NULL", "UNDEFINED", "HIDDEN"}
 )
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ABOUT_US = re.compile(
     r"\b(keys?|secrets?|credentials?|tokens?|signature|ip|accounts?|suspended|scopes?|permissions?"
     r"|auth\w*|unauthori[sz]ed|forbidden|webhook)\b"
@@ -168,43 +166,3 @@ def names_nobody(said: object, order_ref: str) -> bool:
         and order_ref.upper().startswith(head)
         and order_ref.upper().endswith(tail)
     )
-
-
-def loads(body: bytes) -> Any:
-    """Strict JSON in UTF-8, fractions as `Decimal`: a float would change what was sent.
-
-    Raises `ValueError` for anything else, also for NaN and for endless nesting.
-    """
-    try:
-        return json.loads(
-            body.decode("utf-8"), parse_constant=_no_constant, parse_float=Decimal
-        )
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def text(value: object, limit: int = 200) -> str:
-    """A wire value as text that a database and a page can hold: no control characters, no half
-    characters."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
-        return ""
-    try:
-        return _UNSAFE.sub("\ufffd", str(value))[:limit]
-    except ValueError:  # an integer of thousands of digits
-        return ""
-
-
-def optional_text(value: object, limit: int = 200) -> str | None:
-    """Like `text`, and None when there is nothing."""
-    return text(value, limit) or None
-
-
-def whole(value: object) -> int | None:
-    """A count that fits a database column, or None."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
-        return value
-    return None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -15,6 +15,7 @@ from integrations import http
 from integrations.datamart import envelope, purchases, sizes
 from integrations.datamart.money import is_cedis, pesewas
 from integrations.ports import LeftOut, Listing, NoAnswer, Offer
+from integrations.strict_json import text, whole
 
 Network = Literal["mtn", "telecel", "at"]
 
@@ -73,7 +74,7 @@ def offers(reply: http.Reply, notes: list[str]) -> Listing | NoAnswer:
         left_out = [LeftOut(code or "nameless", NOT_ACTIVE) for code in codes]
     wanted = [_wanted(product) for product in products]
     sellable = _without_doubles(read, wanted, left_out, notes)
-    counted = envelope.whole(data.get("total")) or 0
+    counted = whole(data.get("total")) or 0
     missing = max(counted - len(products), 0)
     return Listing(tuple(sellable), tuple(left_out), missing=missing)
 
@@ -101,14 +102,14 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
     if not isinstance(product, dict):
         return LeftOut("nameless", "not an object")
     code = _code(product)
-    name = envelope.text(product.get("name"), 60).strip()
+    name = text(product.get("name"), 60).strip()
     reason = (
         _not_sold(product, code, name)
         or _wrong_currency(product, currency_of_list)
         or _unsendable(product, name)
     )
     network = _network(name, product.get("network"))
-    capacity = envelope.text(product.get("capacity"), 40)
+    capacity = text(product.get("capacity"), 40)
     mb = sizes.megabytes(capacity)
     cost_pesewas = pesewas(product.get("price"))
     if reason or network is None or mb is None or not cost_pesewas:
@@ -118,7 +119,7 @@ def _offer(product: object, currency_of_list: object) -> Offer | LeftOut:
         name,
         capacity,
         mb,
-        envelope.text(product.get("validity"), 60),
+        text(product.get("validity"), 60),
         cost_pesewas,
         network,
     )
@@ -136,7 +137,7 @@ def _not_sold(
     if active is False:
         return NOT_ACTIVE
     if active is None:
-        return f"an unknown status '{envelope.text(product.get('status'), 20)}'"
+        return f"an unknown status '{text(product.get('status'), 20)}'"
     return ""
 
 
@@ -144,7 +145,7 @@ def _wrong_currency(product: Mapping[str, Any], currency_of_list: object) -> str
     currency = product.get("currency") or currency_of_list
     if is_cedis(currency):
         return ""
-    return f"another currency '{envelope.text(currency, 12) or '?'}'"
+    return f"another currency '{text(currency, 12) or '?'}'"
 
 
 def _unsendable(product: Mapping[str, Any], name: str) -> str:
@@ -154,7 +155,7 @@ def _unsendable(product: Mapping[str, Any], name: str) -> str:
         return _unknown_network(name, stated)
     if not purchases.is_sendable_name(name):
         return f"a name that no purchase can say '{name}'"
-    capacity = envelope.text(product.get("capacity"), 40)
+    capacity = text(product.get("capacity"), 40)
     if sizes.megabytes(capacity) is None or not purchases.is_sendable_capacity(
         capacity
     ):
@@ -164,7 +165,7 @@ def _unsendable(product: Mapping[str, Any], name: str) -> str:
 
 def _code(product: object) -> str:
     if isinstance(product, dict):
-        return envelope.text(product.get("product_code"), 80)
+        return text(product.get("product_code"), 80)
     return ""
 
 
@@ -200,8 +201,8 @@ def _stated(network: object) -> Network | None:
 
 def _unknown_network(name: str, stated: object) -> str:
     if _stated(stated):
-        return f"network '{envelope.text(stated, 40)}' of a product named '{name}'"
-    return f"unknown network '{envelope.text(stated, 40).strip() or name}'"
+        return f"network '{text(stated, 40)}' of a product named '{name}'"
+    return f"unknown network '{text(stated, 40).strip() or name}'"
 
 
 def _wanted(product: object) -> tuple[str, int] | None:
@@ -209,8 +210,8 @@ def _wanted(product: object) -> tuple[str, int] | None:
     does not sell it."""
     if not isinstance(product, dict) or _is_active(product) is False:
         return None
-    name = envelope.text(product.get("name")).lower()
-    mb = sizes.megabytes(envelope.text(product.get("capacity"), 40))
+    name = text(product.get("name")).lower()
+    mb = sizes.megabytes(text(product.get("capacity"), 40))
     if mb is None:
         return None
     return (name, mb)

@@ -24,6 +24,7 @@ from integrations.ports import (
     SubmitResult,
     Unknown,
 )
+from integrations.strict_json import optional_text, text
 
 # Contract 4.5 and 4.6: these are answered before any debit. The same code is 404 for one purchase
 # and 400 in bulk.
@@ -137,12 +138,12 @@ def accepted(row: Mapping[str, Any], order_ref: str) -> Accepted:
     return Accepted(
         status=said.word,
         raw_status=said.raw,
-        supplier_ref=envelope.optional_text(row.get("transaction_id"), 64),
+        supplier_ref=optional_text(row.get("transaction_id"), 64),
         amount_pesewas=pesewas(row.get("amount")) if in_cedis else None,
         balance_after_pesewas=signed_pesewas(row.get("balance_after"))
         if in_cedis
         else None,
-        recipient=envelope.optional_text(row.get("beneficiary"), 40),
+        recipient=optional_text(row.get("beneficiary"), 40),
         order_ref=order_ref,
         needs_person=said.needs_person,
     )
@@ -199,7 +200,7 @@ def _unclear(answer: Envelope) -> Unknown:
 
 
 def _names(beneficiary: object, msisdn: str) -> bool:
-    digits = re.sub(r"\D", "", envelope.text(beneficiary, 40))
+    digits = re.sub(r"\D", "", text(beneficiary, 40))
     return len(digits) >= 9 and digits[-9:] == msisdn[-9:]
 
 

@@ -11,6 +11,7 @@ from integrations import http
 from integrations.datamart import envelope
 from integrations.datamart.money import pesewas
 from integrations.ports import CapacityLine, NoAnswer, Offer
+from integrations.strict_json import text
 
 MB_PER_GB = 1024
 MAX_MB = 10_000 * MB_PER_GB
@@ -64,7 +65,7 @@ def megabytes(capacity: str) -> int | None:
 
 def _line(entry: Any) -> CapacityLine | None:
     if isinstance(entry, Mapping):
-        capacity = envelope.text(entry.get("capacity"), 40)
+        capacity = text(entry.get("capacity"), 40)
     else:
         capacity = ""
     products = entry.get("products") if isinstance(entry, Mapping) else None
@@ -79,8 +80,8 @@ def _line(entry: Any) -> CapacityLine | None:
             return None
         read.append(
             (
-                envelope.text(product.get("name"), 60),
-                envelope.text(product.get("validity"), 60),
+                text(product.get("name"), 60),
+                text(product.get("validity"), 60),
                 cost_pesewas,
             )
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from integrations.datamart.envelope import text
 from integrations.ports import StatusWord
+from integrations.strict_json import text
 
 # vendor code: the order model of the published servers. vendor docs: the API page. developer API:
 # the other API of the same vendor, whose words leak through a forwarding server. clients: seen in

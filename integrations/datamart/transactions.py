@@ -13,7 +13,7 @@ from typing import Any
 
 from integrations import http
 from integrations.datamart import envelope
-from integrations.datamart.envelope import Envelope, optional_text
+from integrations.datamart.envelope import Envelope
 from integrations.datamart.money import is_cedis, pesewas
 from integrations.datamart.status import meaning
 from integrations.ports import (
@@ -24,6 +24,7 @@ from integrations.ports import (
     TransactionRow,
     Unnamed,
 )
+from integrations.strict_json import optional_text, text
 
 NOT_FOUND = "TRANSACTION_NOT_FOUND"
 
@@ -110,7 +111,7 @@ def rows(reply: http.Reply, notes: list[str]) -> tuple[TransactionRow, ...] | No
 def _row(entry: Mapping[str, Any]) -> TransactionRow:
     said = meaning(entry.get("status"))
     return TransactionRow(
-        order_ref=envelope.text(entry.get("reference"), 64),
+        order_ref=text(entry.get("reference"), 64),
         raw_status=said.raw,
         status=said.word,
         amount_pesewas=pesewas(entry.get("amount")),

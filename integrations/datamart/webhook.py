@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.datamart import envelope, status
+from integrations.datamart import status
 from integrations.ports import StatusWord, WebhookNews
+from integrations.strict_json import loads, text
 
 MODES = (
     "platform_data_secret",
@@ -63,7 +64,7 @@ def read_event(
     nothing."""
     lowered = {name.lower(): value for name, value in headers.items()}
     try:
-        members = envelope.loads(body)
+        members = loads(body)
     except ValueError:
         members = None
     if not isinstance(members, dict):
@@ -73,7 +74,7 @@ def read_event(
         places = [inner, members]
     else:
         places = [members]
-    event = envelope.text(members.get("event"), 60)
+    event = text(members.get("event"), 60)
     order_ref = _first(places, _REFERENCES)
     word, raw = _status(event, places)
     verified_by = _verified_by(body, members, lowered, verifier)
@@ -165,7 +166,7 @@ def _first(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str | N
         for name in names:
             value = place.get(name)
             if isinstance(value, str) and value.strip():
-                return envelope.text(value.strip(), 80)
+                return text(value.strip(), 80)
     return None
 
 

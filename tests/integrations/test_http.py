@@ -96,7 +96,7 @@ def test_no_broad_except_in_the_room() -> None:
     """A broad except would swallow a job's time limit, and the job would go on without one."""
     broad = []
     for path in sorted(Path(http.__file__).parent.glob("**/*.py")):
-        if "sandbox" in path.parts:
+        if any("sandbox" in part for part in path.parts):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ExceptHandler):

@@ -25,7 +25,7 @@ from datamart_wire import (
 )
 
 from integrations.datamart.client import DataMart
-from integrations.datamart.masking import Mask
+from integrations.masking import Mask
 from integrations.ports import CallRecord, Supplier
 
 HOOK_TOKEN = "Zk3vQ8n2Lw7yT1cR5bX0aA"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from integrations.datamart import envelope, status, transactions
-from integrations.datamart.envelope import text, whole
+from integrations.datamart import status, transactions
 from integrations.datamart.money import pesewas, signed_pesewas
 from integrations.datamart.sizes import megabytes
+from integrations.strict_json import loads, text, whole
 
 TABLE = {
     "pending": "pending created queued waiting",
@@ -151,7 +151,7 @@ def test_a_balance_may_be_below_zero(cedis: Any, expected: int | None) -> None:
 
 def test_a_fraction_is_read_digit_by_digit() -> None:
     body = b'{"a": 812.4350000000000001, "b": 0.00499999999999999999999}'
-    read = envelope.loads(body)
+    read = loads(body)
     assert str(read["a"]) == "812.4350000000000001"
     assert pesewas(read["b"]) == 0, "as a float it would be 0.005 and round up"
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from integrations.datamart.envelope import text
+from integrations.strict_json import text
 
 MAX_BYTES = 8 * 1024
 HIDDEN = "***"
@@ -34,11 +34,30 @@ _ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>]{1,2000}")
 # the unguessable part of our webhook address
 _SECRET_SEGMENT = re.compile(r"(?<=/)[A-Za-z0-9_~-]{16,}")
 
+_TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
+"""A text of JSON, also one that was cut."""
+
 
 class Mask:
-    """Knows the secrets of one account. Shows none of them, not even in its own `repr`."""
+    """Knows the secrets of one account. Shows none of them, not even in its own `repr`.
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    Of `members` no value is shown, in JSON or in an address, whatever it looks like.
+    """
+
+    def __init__(self, secrets: Sequence[str], members: Sequence[str] = ()) -> None:
+        names = "|".join(map(re.escape, members))
+        self._hidden: tuple[tuple[re.Pattern[str], str], ...] = (
+            (
+                re.compile(
+                    rf'("(?:{names})"\s{{0,20}}:\s{{0,20}})(?:{_TEXT}|[-+.0-9eE]+)',
+                    re.DOTALL,
+                ),
+                rf'\1"{HIDDEN}"',
+            ),
+            (re.compile(rf"([?&](?:{names})=)[^&\s\"]*"), rf"\1{HIDDEN}"),
+        )
+        if not members:
+            self._hidden = ()
         plain = {secret for secret in secrets if secret}
         self._secrets = sorted(
             plain | {json.dumps(secret)[1:-1] for secret in plain},
@@ -54,6 +73,8 @@ class Mask:
             whole = shown
         for secret in self._secrets:
             whole = whole.replace(secret, HIDDEN)
+        for pattern, instead in self._hidden:
+            whole = pattern.sub(instead, whole)
         whole = _ADDRESS.sub(lambda match: _SECRET_SEGMENT.sub(HIDDEN, match[0]), whole)
         whole = _MAIL.sub(HIDDEN + "@" + HIDDEN, whole)
         whole = _NUMBER_MEMBER.sub(

@@ -1,0 +1,1 @@
+"""Paystack in Ghana, behind the port of payments. Start at `client.py`."""

@@ -1,0 +1,1 @@
+"""Stands where the sandbox gateway stands."""
