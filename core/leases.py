@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from core.base import clock, config
-from core.base.db import joined_transaction, transaction
+from core.base.db import db, joined_transaction, transaction
 from core.outbox import PLATFORM, OutboxRow, ring_after_commit
 
 
@@ -42,6 +42,15 @@ class Lease:
     """The row's last ring when the job took it: a later one is news that its look may have
     missed."""
     news_at: datetime | None = None
+
+
+def under_way(kind: str) -> int:
+    """How many rows of a kind some job works on, or is rung for."""
+    held = OutboxRow.lease_until > clock.now()
+    query = select(func.count()).where(
+        OutboxRow.kind == kind, OutboxRow.done_at.is_(None), held
+    )
+    return int(db.session.scalar(query) or 0)
 
 
 def lease_due(
@@ -206,7 +215,7 @@ _TAKEN = (
     .values(
         lease_no=OutboxRow.lease_no + 1,
         lease_until=case(
-            (OutboxRow.kind == "deliver_order", bindparam("of_order", type_=_NOW.type)),
+            (OutboxRow.order_id.is_not(None), bindparam("of_order", type_=_NOW.type)),
             else_=bindparam("of_others", type_=_NOW.type),
         ),
         taken_at=_NOW,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core import audit, catalog, ledger, requirements, stores
+from core import audit, catalog, ledger, requirements, slug_choice, stores, subdomains
 from core.accounts import people, unproven
 from core.accounts.users import Membership, User
 from core.audit import Actor
@@ -78,6 +78,8 @@ def open_store(
 @inside_use_case
 def make_store(owner: User, actor: Actor, **row: Any) -> Store:
     """The same in an open use case, for whom it is one part. `row` as `stores.add` takes it."""
+    slug_choice.hold()
+    slug_choice.free(subdomains.check_slug(row["slug"]), actor)
     store = stores.add(markup_bp=config.current().store_markup_bp, **row)
     ledger.open_store_accounts(store.id)
     db.session.add(Membership(user_id=owner.id, store_id=store.id, role="owner"))
@@ -113,8 +115,8 @@ def set_store_status(
 
 @as_platform
 def open_own(store_id: int, actor: Actor) -> bool:
-    """Open a store as its own agent may: with everything there that it needs. False when it is
-    open already. Raises `NotReady`."""
+    """Open a store as its own agent may: with everything there that it needs, or as it was when
+    they paused it. False when it is open already. Raises `NotReady`."""
     with transaction():
         store = stores.locked(store_id)
         if store.is_open:
@@ -122,7 +124,7 @@ def open_own(store_id: int, actor: Actor) -> bool:
         if store.status == "suspended":
             raise NotReady("Makola suspended your store. Ask its owner what to do.")
         items = requirements.missing(requirements.of_store(store_id))
-        if items:
+        if items and not store.may_go_on:
             raise NotReady("Your store is not open yet: see what is missing.", items)
         stores.set_status_row(store_id, "open", "")
         audit.write(actor, "store_open", f"store:{store_id}", {})
@@ -162,6 +164,7 @@ def refuse(store_id: int, reason: str, actor: Actor, seen: str = "waiting") -> b
         store.approval, store.approval_note = "refused", reason
         if store.is_open:
             store.status = "closed"
+        store.paused_at = None
         store.version += 1
         audit.write(actor, "refuse_store", f"store:{store_id}", {"reason": reason})
         return True

@@ -34,12 +34,21 @@ from core.base.locks import Lock
 from core.base.preconditions import inside_use_case
 from core.base.tenancy import StoreOrPlatformScoped
 
-Kind = Literal["deliver_order", "sync_catalogue", "refresh_balance", "prove_books"]
-SUBJECTS: dict[str, Literal["order", "platform"]] = {
+Kind = Literal[
+    "deliver_order",
+    "sync_catalogue",
+    "refresh_balance",
+    "prove_books",
+    "play_test_order",
+    "notify_device",
+]
+SUBJECTS: dict[str, Literal["order", "platform", "device"]] = {
     "deliver_order": "order",
     "sync_catalogue": "platform",
     "refresh_balance": "platform",
     "prove_books": "platform",
+    "play_test_order": "order",
+    "notify_device": "device",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -18,9 +18,11 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
+    column,
     func,
     literal,
     select,
+    table,
     true,
 )
 
@@ -42,6 +44,10 @@ FAR = ("none", "given", "another", "sent", "confirmed")
 number that is confirmed and not the store's own."""
 
 
+_ORDERS = table("orders", column("store_id"), column("is_test"))
+"""By name, since `orders` stands above."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is there. `phone` and `email`: a word of `FAR`, that of the best of its owners."""
@@ -58,6 +64,8 @@ class Facts:
     wallet_pesewas: int
     wants_terms: bool
     has_terms: bool
+    has_test: bool = False
+    """Whether somebody of the store has made a test order."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ def store_requirements(facts: Facts) -> tuple[Item, ...]:
         _whatsapp(facts),
         _wallet(facts),
         _approval(facts),
+        _test(facts),
     ]
     if facts.wants_terms:
         items.insert(2, _terms(facts))
@@ -119,6 +128,7 @@ def facts_of(store_id: int) -> Facts:
         wallet_pesewas=-int(found.balance or 0),
         wants_terms=bool(config.current().terms_url),
         has_terms=found.terms_at is not None,
+        has_test=found.has_test,
     )
 
 
@@ -142,6 +152,10 @@ def _statement() -> Select[Any]:
         networks.label("networks"),
         select(literal(1)).where(Bundle.active).exists().label("has_catalogue"),
         balance.label("balance"),
+        select(_ORDERS.c.store_id)
+        .where(_ORDERS.c.store_id == store_id, _ORDERS.c.is_test)
+        .exists()
+        .label("has_test"),
     ).where(Store.id == store_id)
 
 
@@ -244,6 +258,14 @@ def _approval(facts: Facts) -> Item:
         return Item("approval", "waiting", "sell", said)
     said = f"Not approved: {facts.approval_note}"
     return Item("approval", "missing", "sell", said, "/#approval")
+
+
+def _test(facts: Facts) -> Item:
+    if facts.has_test:
+        return Item("test", "done", "", "You made a test order")
+    return Item(
+        "test", "missing", "", "Make a test order: no money moves", "/test-order"
+    )
 
 
 def _email(facts: Facts) -> Item:

@@ -138,6 +138,8 @@ def sign_up(wanted: Wanted) -> Made:
             if wanted.email:
                 confirmations.give(user.id, "email", wanted.email)
             audit.write(actor, "sign_up", f"user:{user.id}")
+            slug_choice.hold()
+            slug_choice.check(wanted.slug)
             store = onboarding.make_store(
                 user,
                 actor,
@@ -153,6 +155,8 @@ def sign_up(wanted: Wanted) -> Made:
                 terms_at=now if settings.terms_url else None,
             )
             return Made(user, store)
+    except subdomains.BadStore as refusal:
+        raise Taken({"slug": refusal.sentence}) from None
     except IntegrityError as error:
         if "uq_users" in str(error.orig):
             raise _log_in_taken(wanted) from None
@@ -174,14 +178,16 @@ def made_by(typed: Typed) -> Made | None:
 
 
 def _refuse_too_many() -> None:
-    """Raises `Full` once as many stores were opened so in a day as the setting allows; of two at
-    the same moment both may be let in."""
+    """Raises `Full` once as many stores were made so in a day as the setting allows and the owner
+    has said neither yes nor no to them: forms that somebody sends by the hundred are answered with
+    a no, and the next may sign up. Of two at the same moment both may be let in."""
     most = config.current().sign_ups_a_day
-    of_today = Store.asked_at > clock.now() - _DAY
-    if (
-        not most
-        or (db.session.scalar(select(func.count()).where(of_today)) or 0) >= most
-    ):
+    unanswered = select(func.count()).where(
+        Store.asked_at > clock.now() - _DAY,
+        Store.approval != "refused",
+        Store.approved_at.is_(None),
+    )
+    if not most or (db.session.scalar(unanswered) or 0) >= most:
         raise Full
 
 

@@ -17,11 +17,8 @@ from sqlalchemy import (
     Index,
     Select,
     bindparam,
-    collate,
-    func,
     select,
     text,
-    tuple_,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +36,9 @@ LONGEST_NAME = 60
 LONGEST_NOTE = 200
 MOMO_NAME = 60
 """Characters of the name of a MoMo account."""
+_SPAN = "([0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2})?"
+HOURS = f"^$|^{_SPAN}(,{_SPAN}){{6}}$"
+"""A store's hours: seven days, Monday first, each from and until, or nothing on a day off."""
 _MOST_KNOWN = 10_000
 _known: dict[str, int] = {}
 """Slug → id, of the stores that this process has met."""
@@ -49,6 +49,7 @@ class Store(Model):
     __table_args__ = (
         CheckConstraint("slug ~ '^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$'", name="slug"),
         CheckConstraint("colour ~ '^#[0-9a-f]{6}$'", name="colour"),
+        CheckConstraint(f"hours ~ '{HOURS}'", name="hours"),
         CheckConstraint("status IN ('open', 'closed', 'suspended')", name="status"),
         CheckConstraint("markup_bp >= 0", name="markup"),
         CheckConstraint(
@@ -63,6 +64,9 @@ class Store(Model):
             "ix_stores_asked", "asked_at", postgresql_where=text("asked_at IS NOT NULL")
         ),
         Index("ix_stores_look", text(subdomains.LOOK)),
+        Index(
+            "ix_stores_moved", "moved_at", postgresql_where=text("moved_at IS NOT NULL")
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -74,9 +78,17 @@ class Store(Model):
     momo_name: Mapped[str] = mapped_column(default="")
     """Whose account the number is, as the network shows it to who pays."""
     welcome: Mapped[str] = mapped_column(default="")
+    announcement: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    pay_words: Mapped[str] = mapped_column(default="", server_default=text("''"))
     status: Mapped[str] = mapped_column(default="open")
     closed_note: Mapped[str] = mapped_column(default="")
+    paused_at: Mapped[datetime | None]
+    """When its agent closed it for a while: it may be opened again as it was."""
     auto_process: Mapped[bool] = mapped_column(default=False)
+    pay_online: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
+    """Whether its customers may pay online, where the platform has that on: `online.is_on`."""
     # the stores' role may not read it
     markup_bp: Mapped[int] = mapped_column(deferred=True)
     version: Mapped[int] = mapped_column(default=1)
@@ -91,22 +103,30 @@ class Store(Model):
     """When its agent asked for that word, by signing up or again; None: opened by the platform."""
     terms_at: Mapped[datetime | None] = mapped_column(deferred=True)
     """When its agent agreed to the terms."""
+    hours: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    """As `opening_hours.read` gives them; empty: always there."""
+    hours_closed: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
+    """Whether nobody may order outside them."""
+    logo: Mapped[str | None]
+    """The mark of its picture (`logos`)."""
+    moved_at: Mapped[datetime | None]
+    """When it came to its present address, if that is not its first."""
 
     @property
     def is_open(self) -> bool:
         return self.status == "open"
 
     @property
+    def may_go_on(self) -> bool:
+        """Whether its agent may open it again as it was when they paused it."""
+        return self.paused_at is not None and self.approval == "approved"
+
+    @property
     def is_hidden(self) -> bool:
         """Whether nobody but its people sees it: it was never approved."""
         return self.approval != "approved" and self.approved_at is None
-
-
-_SLUG = collate(Store.slug, "C")
-_NAME = collate(func.lower(Store.name), "C")
-"""As their indexes have them."""
-_AFTER_ALL = "\U0010ffff"
-"""Comes after every sign."""
 
 
 @cache
@@ -130,8 +150,8 @@ def by_slug(slug: str) -> Store | None:
 
 
 def known_id(slug: str) -> int | None:
-    """The id that `by_slug` found at this subdomain in this process, or None. Neither changes, but
-    in a database that was restored another store may have it: compare the slug of what is read."""
+    """The id that `by_slug` found at this subdomain in this process, or None. A store may have
+    moved since, so compare the slug of what is read."""
     return _known.get(slug)
 
 
@@ -177,44 +197,6 @@ def by_ids(ids: Collection[int | None]) -> dict[int, Store]:
     """Stores by id, for the store column of lists."""
     rows = db.session.scalars(select(Store).where(Store.id.in_(set(ids) - {None})))
     return {store.id: store for store in rows}
-
-
-def page(limit: int, after: Store | None = None) -> list[Store]:
-    """So many stores by name, those that follow `after`."""
-    query = by_name(limit)
-    if after is not None:
-        # named by the database, whose small letters are the index's
-        last = select(_NAME).where(Store.id == after.id).scalar_subquery()
-        query = query.where(tuple_(_NAME, Store.id) > tuple_(last, after.id))
-    return list(db.session.scalars(query))
-
-
-def by_name(limit: int) -> Select[Store]:
-    """The first so many stores by name."""
-    return select(Store).order_by(_NAME, Store.id).limit(limit)
-
-
-def beginning(typed: str, limit: int) -> list[Store]:
-    """So many stores whose address or name begins so, by name; one whose address it is stands
-    first."""
-    small = func.lower(typed)
-    found: dict[int, Store] = {}
-    for column in (_SLUG, _NAME):
-        rows = db.session.scalars(
-            select(Store)
-            .where(column >= small, column < small + _AFTER_ALL)
-            .order_by(column, Store.id)
-            .limit(limit)
-        )
-        found |= {store.id: store for store in rows}
-    return sorted(
-        found.values(), key=lambda store: (store.slug != typed.lower(), store.name)
-    )[:limit]
-
-
-def all_stores() -> list[Store]:
-    """Every store by name."""
-    return list(db.session.scalars(select(Store).order_by(Store.name)))
 
 
 def check_name(name: str) -> str:
@@ -266,6 +248,14 @@ def locked(store_id: int) -> Store:
 
 
 @inside_use_case
+def move(store: Store, slug: str) -> None:
+    """Give a locked store another address; `renaming.rename` is the verb to call."""
+    store.slug = slug
+    store.moved_at = clock.now()
+    store.version += 1
+
+
+@inside_use_case
 def set_momo_row(store_id: int, number: str, name: str) -> Store:
     """Change the number that customers pay to. Raises `phones.BadNumber`."""
     store = locked(store_id)
@@ -286,5 +276,6 @@ def set_status_row(store_id: int, status: str, note: str) -> Store:
         raise BadStore(f"{store.name} is not approved. Approve it first, then open it.")
     store.status = status
     store.closed_note = note.strip()[:LONGEST_NOTE]
+    store.paused_at = None
     store.version += 1
     return store

@@ -56,6 +56,8 @@ OF_THE_PLATFORM = frozenset(
     ]
 )
 """Words by which a shop would pass for the platform, wherever they stand in an address."""
+GIVEN_UP = "refused-"
+"""So begins what stands in place of the address that was taken from a store nobody ever saw."""
 SHORTEST, LONGEST = 3, 32
 LOOK = "replace(replace(translate(slug, '01358i-', 'olesbl'), 'rn', 'm'), 'vv', 'w')"
 """`look_of`, as the database says it."""
@@ -100,6 +102,8 @@ def check_for_stranger(slug: str, held: str = "") -> str:
     """The same for somebody who signs up: nothing that looks reserved, none of the platform's
     words, nothing in `held`, addresses parted by blanks or commas. Raises `BadStore`."""
     slug = check_slug(slug)
+    if slug.startswith(GIVEN_UP):
+        raise BadStore(f"The address {slug} is reserved. Choose another.")
     look = look_of(slug)
     if look in LOOKS_RESERVED:
         raise BadStore(f"The address {slug} is kept back. Choose another.")

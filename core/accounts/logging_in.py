@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core.accounts import devices, guessing, security_events, users
+from core.accounts import devices, guessing, new_devices, security_events, users
 from core.accounts.devices import Place
 from core.accounts.guessing import Slot
 from core.accounts.users import User
@@ -47,17 +47,24 @@ def authenticate(email: str, password: str, place: Place) -> User | None:
 
 
 @as_platform
-def remember(user: User, place: Place) -> str:
+def remember(user: User, place: Place, *, device: str | None = None) -> str:
     """The person has logged in here: know this device from now on, and write it down.
 
-    Returns the token for the device's cookie.
+    With `device`, the browser in words, they are told when it is new. Returns the token for the
+    device's cookie.
     """
+    message = None
     with transaction():
+        is_new = device is not None and new_devices.is_new(user, place)
         token = devices.remember(user.id, place)
+        if is_new:
+            message = new_devices.note(user, place, token, device or "")
         actor = Actor(
             "owner" if place.door == "console" else "agent", user.name, user.id
         )
         security_events.note("logged_in", place.address, actor, door=place.door)
+    if message is not None:
+        new_devices.send(message)
     return token
 
 

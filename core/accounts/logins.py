@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Literal
 
-from sqlalchemy import (
-    ColumnElement,
-    ForeignKey,
-    Text,
-    bindparam,
-    case,
-    delete,
-    func,
-    select,
-    update,
-)
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Text, bindparam, delete, func, select, update
 
 from core import stores
-from core.accounts import guessing
+from core.accounts import devices, guessing
+from core.accounts.new_devices import NewDevice
+from core.accounts.sessions import LoginSession, hash_of, within
 from core.accounts.users import Membership, User
 from core.base import browsers, clock, config, round_trip
 from core.base.asks import Ask
-from core.base.db import Model, db, rows_changed, transaction
+from core.base.db import db, rows_changed, transaction
 from core.base.preconditions import inside_use_case
 from core.base.tenancy import as_platform
 from core.stores import Store
 
 Door = Literal["portal", "console"]
 _SEEN_EVERY_S = 60
-
-
-class LoginSession(Model):
-    """One log-in on one device. Only a hash of its token is kept, so that nobody can log in with a
-    copy of the table."""
-
-    __tablename__ = "sessions"
-
-    token_hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    door: Mapped[str]
-    store_id: Mapped[int | None] = mapped_column(ForeignKey("stores.id"))
-    created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    seen_at: Mapped[datetime] = mapped_column(default=clock.now)
-    device: Mapped[str] = mapped_column(default="")
-    access_no: Mapped[int] = mapped_column(default=0)
-    own_device: Mapped[bool] = mapped_column(default=False)
-    """The person's own phone or computer, at the portal: it may be idle and live longer."""
 
 
 class Login:
@@ -71,7 +43,7 @@ class Login:
         store: Store | None = None,
     ) -> None:
         self.token = token
-        self.token_hash = _hash(token)
+        self.token_hash = hash_of(token)
         self.user = user
         self.door = door
         self.store_id = store_id
@@ -80,6 +52,19 @@ class Login:
         """In how many stores the person works."""
         self.store = store if store_id is not None else None
         """That of `store_id`, as it was read with the log-in: to be read, not changed."""
+        self.confirmed_at: datetime | None = None
+        """When the person last showed that it is them."""
+        self.own_device = False
+        self.new_devices = 0
+        """Log-ins from devices that were new, which the person has not said yet that they saw."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the person showed a short while ago that it is them."""
+        if self.confirmed_at is None:
+            return False
+        since_s = (clock.now() - self.confirmed_at).total_seconds()
+        return 0 <= since_s < config.current().fresh_s
 
     def get_id(self) -> str:
         return self.token
@@ -93,6 +78,7 @@ def start_login(
     *,
     user_agent: str = "",
     own_device: bool = False,
+    seen_from: str = "",
 ) -> str:
     """Begin a session, under the number `user` was read with. A new token each time, so none can be
     planted.
@@ -101,7 +87,7 @@ def start_login(
     """
     token = secrets.token_urlsafe(32)
     row = LoginSession(
-        token_hash=_hash(token),
+        token_hash=hash_of(token),
         user_id=user.id,
         door=door,
         store_id=store_id,
@@ -109,16 +95,28 @@ def start_login(
     row.device = browsers.words(user_agent)
     row.access_no = user.access_no
     row.own_device = own_device
+    row.seen_from = seen_from
+    row.confirmed_at = clock.now()
     with transaction() as session:
         session.add(row)
     return token
 
 
 @as_platform
-def login_of(token: str, door: Door) -> Login | None:
+def login_of(
+    token: str,
+    door: Door,
+    *,
+    renews: bool = True,
+    device: str = "",
+    seen_from: str = "",
+) -> Login | None:
     """The log-in a token stands for at this door, or None when it ended, idled out or belongs to
-    another door."""
-    ask = _asked().given(token_hash=_hash(token), door=door)
+    another door. `renews`: its person did something, so it idles from now on. `device`: the token
+    of this browser as a known one."""
+    ask = _asked().given(
+        token_hash=hash_of(token), door=door, device_hash=devices.hash_of(device)
+    )
     rows = round_trip.read_of_platform([ask])[0]
     if not rows:
         return None
@@ -127,13 +125,8 @@ def login_of(token: str, door: Door) -> Login | None:
     user = round_trip.made(User, row, _OF_USER)
     role, how_many = row.role, row.stores
     now = clock.now()
-    idle_s, longest_s = _limits_s(login.own_device)
-    if user.removed_at is not None or login.access_no != user.access_no:
-        return None
-    if (now - login.seen_at).total_seconds() > idle_s:
-        # a person's idle time is not a machine's duration: it is never scaled
-        return None
-    if (now - login.created_at).total_seconds() > longest_s:
+    is_ended = user.removed_at is not None or login.access_no != user.access_no
+    if is_ended or login.is_over(now):
         return None
     if (door == "console" and user.platform_role == "none") or (
         login.store_id is not None and role is None
@@ -141,13 +134,15 @@ def login_of(token: str, door: Door) -> Login | None:
         return None
     store = round_trip.made(Store, row, stores.columns(), _STORE)
     found = Login(token, user, door, login.store_id, role, how_many, store)
-    if (now - login.seen_at).total_seconds() > _SEEN_EVERY_S:
+    found.confirmed_at, found.own_device = login.confirmed_at, login.own_device
+    found.new_devices = row.new_devices
+    if renews and (now - login.seen_at).total_seconds() > _SEEN_EVERY_S:
         with transaction() as session:
             # A statement, not a row: another tab may be logging out right now.
             session.execute(
                 update(LoginSession)
                 .where(LoginSession.token_hash == login.token_hash)
-                .values(seen_at=now)
+                .values(seen_at=now, seen_from=seen_from or login.seen_from)
             )
     return found
 
@@ -159,12 +154,22 @@ _OF_USER = tuple(one.key for one in User.__mapper__.column_attrs if not one.defe
 
 @cache
 def _asked() -> Ask:
-    """The session of a token at a door, whose it is, its store and their role there, and in how
-    many they work."""
+    """The session of a token at a door, whose it is, its store and their role there, in how many
+    they work, and how many new devices they are told of."""
     theirs = (
         select(func.count())
         .select_from(Membership)
         .where(Membership.user_id == User.id)
+        .correlate(User)
+        .scalar_subquery()
+    )
+    new = (
+        select(func.count())
+        .select_from(NewDevice)
+        .where(
+            NewDevice.user_id == User.id,
+            NewDevice.device_hash != bindparam("device_hash", type_=Text),
+        )
         .correlate(User)
         .scalar_subquery()
     )
@@ -175,6 +180,7 @@ def _asked() -> Ask:
             *round_trip.labelled(Store, stores.columns(), _STORE),
             Membership.role.label("role"),
             theirs.label("stores"),
+            new.label("new_devices"),
         )
         .select_from(LoginSession)
         .join(User, User.id == LoginSession.user_id)
@@ -199,15 +205,26 @@ def switch_store(token: str, store_id: int) -> None:
     with transaction() as session:
         session.execute(
             update(LoginSession)
-            .where(LoginSession.token_hash == _hash(token))
+            .where(LoginSession.token_hash == hash_of(token))
             .values(store_id=store_id)
+        )
+
+
+@as_platform
+def confirm(token: str) -> None:
+    """Its person has just shown that it is them."""
+    with transaction() as session:
+        session.execute(
+            update(LoginSession)
+            .where(LoginSession.token_hash == hash_of(token))
+            .values(confirmed_at=clock.now())
         )
 
 
 @as_platform
 def end_login(token: str) -> None:
     """Log out on this device. Harmless when already ended."""
-    end_session(_hash(token))
+    end_session(hash_of(token))
 
 
 @as_platform
@@ -223,7 +240,7 @@ def end_session(token_hash: str) -> None:
 def prune() -> int:
     """Delete sessions that ended by themselves. Returns how many."""
     with transaction():
-        return rows_changed(delete(LoginSession).where(~_within("created_at", 1)))
+        return rows_changed(delete(LoginSession).where(~within("created_at", 1)))
 
 
 @as_platform
@@ -237,7 +254,7 @@ def logins_of(user_id: int) -> list[LoginSession]:
             & (User.access_no == LoginSession.access_no),
         )
         .where(LoginSession.user_id == user_id)
-        .where(_within("seen_at", 0), _within("created_at", 1))
+        .where(within("seen_at", 0), within("created_at", 1))
         .order_by(LoginSession.seen_at.desc())
         .limit(config.current().page_size)
     )
@@ -263,13 +280,13 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
     mine = LoginSession.user_id == user.id
     going_on = (
         mine,
-        LoginSession.token_hash == _hash(keep or ""),
+        LoginSession.token_hash == hash_of(keep or ""),
         LoginSession.access_no == number - 1,
     )
     renewed = (
         update(LoginSession)
         .where(*going_on)
-        .values(token_hash=_hash(token), access_no=number)
+        .values(token_hash=hash_of(token), access_no=number)
     )
     is_kept = rows_changed(renewed) == 1
     db.session.execute(
@@ -277,23 +294,3 @@ def end_logins_of(user: User, keep: str | None = None) -> str | None:
     )
     guessing.forget_devices(user.id)
     return token if is_kept else None
-
-
-def _limits_s(own_device: bool) -> tuple[int, int]:
-    """How long a session may be idle, and live at all, in seconds."""
-    settings = config.current()
-    if own_device:
-        return settings.own_idle_s, settings.own_absolute_s
-    return settings.session_idle_s, settings.session_absolute_s
-
-
-def _within(moment: str, which: int) -> ColumnElement[bool]:
-    since = [
-        clock.now() - timedelta(seconds=_limits_s(own)[which]) for own in (True, False)
-    ]
-    column: ColumnElement[datetime] = getattr(LoginSession, moment)
-    return column > case((LoginSession.own_device, since[0]), else_=since[1])
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts import confirmations, logins, security_events, unproven, users
+from core.accounts import forgetting, logins, security_events, unproven, users
 from core.accounts.users import Membership, User
 from core.audit import Actor
 from core.base import clock
@@ -28,6 +28,7 @@ ROLES = ("none", "owner", "finance", "support")
 """Of the platform: `users.platform_role`."""
 STORE_ROLES = ("owner", "cashier", "viewer")
 LONGEST_NAME = 60
+_THERE = "{} is there already. Change the password or the role instead."
 
 
 class PersonRefused(Refusal):
@@ -106,9 +107,7 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
             if user is None:
                 user = users.add(email, name, password, role)
             elif user.removed_at is None:
-                raise PersonRefused(
-                    f"{email} is there already. Change the password or the role instead."
-                )
+                raise PersonRefused(_THERE.format(email))
             else:
                 user.name = name
                 user.platform_role = role
@@ -117,9 +116,7 @@ def add(*, email: str, name: str, password: str, role: str, actor: Actor) -> Use
             _audit(actor, "add_user", user, {"role": role})
             return user
     except IntegrityError:  # somebody else added the same address just now
-        raise PersonRefused(
-            f"{email} is there already. Change the password or the role instead."
-        ) from None
+        raise PersonRefused(_THERE.format(email)) from None
 
 
 @as_platform
@@ -190,7 +187,7 @@ def remove(user_id: int, actor: Actor) -> list[str]:
         user.platform_role = "none"
         user.removed_at = clock.now()
         users.void_password(user)
-        confirmations.forget(user.id)
+        forgetting.forget(user.id)
         logins.end_logins_of(user)
         _audit(actor, "remove_user", user, {"stores": ", ".join(left)})
         return left
@@ -223,12 +220,15 @@ def set_membership(store: Store, user_id: int, role: str | None, actor: Actor) -
 
 
 @as_platform
-def log_out_everywhere(user_id: int, actor: Actor) -> None:
-    """End every session, known device and reset link of a person."""
+def log_out_everywhere(
+    user_id: int, actor: Actor, *, keep: str | None = None
+) -> str | None:
+    """End every session, known device and reset link of a person, as `logins.end_logins_of`."""
     with transaction():
         user = locked(user_id)
-        logins.end_logins_of(user)
-        _audit(actor, "log_out_everywhere", user)
+        token = logins.end_logins_of(user, keep)
+        _audit(actor, "log_out_elsewhere" if keep else "log_out_everywhere", user)
+        return token
 
 
 @inside_use_case

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from core.accounts import logins, users
+from core.accounts import logins, second_steps, users
 from core.accounts.confirmations import Confirmation
 from core.accounts.users import User
 from core.audit import AuditLine
@@ -45,5 +45,7 @@ def void(user: User) -> bool:
     if not is_unproven(user):
         return False
     users.void_password(user)
+    # the stranger's phone would keep the true person out
+    second_steps.forget(user.id)
     logins.end_logins_of(user)
     return True

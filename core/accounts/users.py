@@ -113,6 +113,14 @@ def by_email(email: str) -> User | None:
 
 
 @as_platform
+def by_id(user_id: int) -> User | None:
+    """The person with this id, unless removed."""
+    return db.session.scalar(
+        select(User).where(User.id == user_id, User.removed_at.is_(None))
+    )
+
+
+@as_platform
 def verify(user: User, password: str) -> bool:
     """Whether this is the person's password. For log-ins use `logging_in.authenticate`, which
     limits tries."""

@@ -1,6 +1,6 @@
 """Which addresses may carry a secret in clear: those of this machine.
 
-Decides what is refused and what is only said. A supplier's address is refused, because keys go with
+Decides what is refused and what is only said. An API's address is refused, because keys go with
 every call; a database or a Valkey across a private network is its operator's decision, and said in
 the log.
 """
@@ -19,30 +19,41 @@ silence."""
 
 def problem_of_supplier(address: str) -> str | None:
     """Why DATA_MART_API_URL cannot be used, with the fix; None when it can."""
+    return problem_of_api("DATA_MART_API_URL", address, "the supplier's", "/api")
+
+
+def problem_of_api(
+    name: str, address: str, whose: str = "the", path: str = ""
+) -> str | None:
+    """Why the address of an API that is called with keys cannot be used, with the fix; None when it
+    can."""
+    like = f"https://api.example.com{path}"
     if _NOT_IN_AN_ADDRESS.search(address):
-        return (
-            "DATA_MART_API_URL has a blank, a ? or a # in it: write it like"
-            " https://api.example.com/api."
-        )
+        return f"{name} has a blank, a ? or a # in it: write it like {like}."
     try:
         parts = urlsplit(address)
         host = parts.hostname
         _port = parts.port
     except ValueError:  # an unclosed bracket, or a port that is no number
-        return "DATA_MART_API_URL is not an address: write it like https://api.example.com/api."
+        return f"{name} is not an address: write it like {like}."
     if (
         parts.scheme not in ("http", "https")
         or not host
         or "@" in parts.netloc
         or "\\" in address
     ):
-        return "DATA_MART_API_URL must be an http(s) address without a user name."
+        return f"{name} must be an http(s) address without a user name."
     if parts.scheme == "http" and not is_loopback(host):
         return (
-            f"DATA_MART_API_URL would send the supplier's keys to {host} in clear: use https://. "
-            "Only addresses of this machine, such as http://127.0.0.1:8080/api, may do without."
+            f"{name} would send {whose} keys to {host} in clear: use https://. Only addresses of"
+            f" this machine, such as http://127.0.0.1:8080{path}, may do without."
         )
     return None
+
+
+def is_of_this_machine(address: str) -> bool:
+    """Whether an address that may be used leads to this machine."""
+    return is_loopback(urlsplit(address).hostname or "")
 
 
 def is_loopback(host: str) -> bool:

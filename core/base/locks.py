@@ -28,5 +28,17 @@ class Lock(IntEnum):
     """The books are proven."""
     LIST = 4_221
     """A list is confirmed; second key: hash of store and of what its lines mean."""
+    PRICES = 4_222
+    """A store's prices are saved, new ones too; second key: hash of the store."""
+    TEST_ORDERS = 4_255
+    """A store's test orders are counted; second key: the store."""
+    SUBDOMAIN = 4_229
+    """An address is given to a store."""
+    CUSTOMER = 4_231
+    """A number becomes a customer of a store, once; second key: hash of store and number."""
+    NOTICES = 4_232
+    """Devices of one person are counted; second key: hash of store and person."""
+    FUNDING = 4_233
+    """A store's waiting requests for money are counted; second key: hash of the store."""
     RESTORE = 4_209
     """Orders of a restored database are marked."""

@@ -65,3 +65,40 @@ def cedis(pesewas: Pesewas) -> str:
 def add_percent_rounding_up(pesewas: Pesewas, basis_points: int) -> Pesewas:
     """`pesewas` plus `basis_points` hundredths of a percent, rounded up to a whole pesewa."""
     return pesewas - (-pesewas * basis_points // 10_000)
+
+
+def round_up(pesewas: Pesewas, step: Pesewas) -> Pesewas:
+    """The least whole multiple of `step` that is not below `pesewas`."""
+    return -(-pesewas // step) * step
+
+
+def percent_of(part: Pesewas, whole: Pesewas) -> str:
+    """How much of `whole` is `part`, in percent to the nearest tenth: `5.4`; `–` of nothing."""
+    if whole <= 0:
+        return "–"
+    tenths, rest = divmod(abs(part) * 1_000, whole)
+    tenths += rest * 2 >= whole
+    sign = "\N{MINUS SIGN}" if part < 0 and tenths else ""
+    return f"{sign}{tenths // 10}.{tenths % 10}"
+
+
+def parse_percent(text: str) -> int:
+    """Read a percentage as people type it, `10`, `7.5`, `7.25 %`, as hundredths of a percent.
+
+    Raises `BadAmount` for anything else, negatives included.
+    """
+    cleaned = re.sub(r"\s*%\s*$", "", text_input.visible(text)).strip()
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,2})?", cleaned):
+        if cleaned.startswith(("-", "\N{MINUS SIGN}")):
+            raise BadAmount("The percentage cannot be negative.")
+        if re.fullmatch(r"[0-9]{1,6}\.[0-9]{3,}", cleaned):
+            raise BadAmount("Use at most two digits after the point, like 7.25.")
+        raise BadAmount("Type a percentage with digits only, like 10 or 7.5.")
+    whole, _, part = cleaned.partition(".")
+    return int(whole) * 100 + int(part.ljust(2, "0") or 0)
+
+
+def format_bp(basis_points: int) -> str:
+    """`1000` -> `10`, `750` -> `7.5`: hundredths of a percent, without zeros that say nothing."""
+    whole, part = divmod(basis_points, 100)
+    return f"{whole:,}.{part:02d}".rstrip("0").rstrip(".")

@@ -35,13 +35,30 @@ STORE = {
     "buying": "SELECT",
     "cases": "SELECT",
     "confirmations": "",
+    "customers": (
+        "SELECT INSERT(ending, last_at, name, newest_order_id, store_id)"
+        " UPDATE(blocked_at, blocked_by, blocked_why, name, note)"
+    ),
     "delivery_estimates": "SELECT",
+    "disputes": "SELECT",
     "entries": "SELECT",
+    "former_addresses": "SELECT",
+    "gateway_refunds": "SELECT",
+    "fund_requests": (
+        "SELECT INSERT(amount_pesewas, asked_at, asked_by, reference, reference_key, store_id)"
+        " UPDATE(decided_at, decided_by, decision)"
+    ),
+    "invitations": "",
     "known_devices": "",
     "login_attempts": "",
     "login_counts": "",
     "memberships": "",
+    "new_devices": "",
+    "notice_marks": "SELECT INSERT UPDATE(read_at)",
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
+    "online_payments": (
+        "SELECT INSERT(amount_pesewas, created_at, mode, order_id, purpose, reference, store_id)"
+    ),
     "order_batches": (
         "SELECT INSERT UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"
     ),
@@ -49,28 +66,41 @@ STORE = {
     "order_events": "SELECT INSERT",
     "order_words": "SELECT",
     "orders": (
-        "SELECT INSERT UPDATE(absent_since, confirmed_at, estimate_minutes, final_at,"
-        " given_back_at, given_back_by, given_back_how, missing_since, not_found_at,"
+        "SELECT INSERT UPDATE(absent_since, aside, confirmed_at, estimate_minutes, final_at,"
+        " given_back_at, given_back_by, given_back_how, missing_since, not_found_at, note,"
         " owner_asked_at, pending_since, placed_address, placed_device, queued_at, release_at,"
-        " release_by, release_refused, state, told_at, told_first_at, told_paid_at, told_payer,"
-        " told_transaction, unknown_since, version, wait_reason)"
+        " release_by, release_refused, state, taken_at, taken_by, told_at, told_first_at,"
+        " told_paid_at, told_payer, told_transaction, unknown_since, version, wait_reason)"
     ),
     "outbox": "SELECT INSERT UPDATE(done_at, due_at, lease_until, rung_at)",
     "payment_messages": (
         "SELECT INSERT UPDATE(matched_at, matched_by, order_id, put_away_at, put_away_by)"
     ),
+    "payouts": "SELECT",
     "postings": "SELECT",
+    "price_moves": "SELECT INSERT",
     "proofs": "SELECT(at, id, ok)",
     "pulses": "",
+    "push_devices": (
+        "SELECT INSERT DELETE UPDATE(access_no, auth, kinds, name, p256dh, tries, user_id)"
+    ),
+    "recovery_codes": "",
     "reset_links": "",
+    "second_steps": "",
     "sessions": "",
     "settings": "SELECT",
     "signing_keys": "",
-    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
+    "store_bundles": (
+        "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, featured, hidden, place,"
+        " price_pesewas)"
+    ),
+    "store_days": "SELECT",
+    "store_logos": "SELECT",
     "store_records": "SELECT",
     "stores": (
-        "SELECT(approval, approved_at, auto_process, closed_note, colour, created_at, id,"
-        " momo_name, momo_number, name, slug, status, version, welcome, whatsapp) UPDATE(version)"
+        "SELECT(announcement, approval, approved_at, auto_process, closed_note, colour, created_at,"
+        " hours, hours_closed, id, logo, momo_name, momo_number, moved_at, name, paused_at,"
+        " pay_online, pay_words, slug, status, version, welcome, whatsapp) UPDATE(version)"
     ),
     "supplier_calls": "",
     "supplier_offers": "SELECT",
@@ -102,13 +132,36 @@ PLATFORM = {
         "SELECT INSERT DELETE UPDATE(address, code_hash, confirmed_at, expires_at, sends,"
         " sends_since, sent_at, tries)"
     ),
+    "customers": (
+        "SELECT INSERT(ending, last_at, name, newest_order_id, store_id)"
+        " UPDATE(blocked_at, blocked_by, blocked_why, name, note)"
+    ),
+    "disputes": (
+        "SELECT INSERT UPDATE(category, due_at, ended_at, evidence, state, taken_pesewas)"
+    ),
     "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",
+    "former_addresses": "SELECT INSERT DELETE",
+    "gateway_refunds": (
+        "SELECT INSERT UPDATE(ended_at, fee_pesewas, gateway_refund_id, sent_at, state, way)"
+    ),
+    "fund_requests": (
+        "SELECT INSERT(amount_pesewas, asked_at, asked_by, reference, reference_key, store_id)"
+        " UPDATE(decided_at, decided_by, decision, posting_id, words)"
+    ),
+    "invitations": "SELECT INSERT DELETE",
     "known_devices": "SELECT INSERT DELETE UPDATE(seen_at, since, tries)",
     "login_attempts": "",
     "login_counts": "SELECT INSERT DELETE UPDATE(may_at, since, tries)",
     "memberships": "SELECT INSERT DELETE UPDATE(role)",
+    "new_devices": "SELECT INSERT DELETE UPDATE(at, device, seen_from)",
+    "notice_marks": "SELECT INSERT UPDATE(read_at)",
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
+    "online_payments": (
+        "SELECT INSERT UPDATE(access_code, agent_fee_pesewas, authorization_url, channel,"
+        " charged_pesewas, ended_at, fees_pesewas, funded_at, gateway_id, opened_at,"
+        " owed_pesewas, paid_at, pays_order_id, state)"
+    ),
     "order_batches": (
         "SELECT INSERT DELETE UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"
     ),
@@ -122,8 +175,9 @@ PLATFORM = {
         " looked_at, lookups_gone, missing_since, next_look_at, not_found_at, order_ref,"
         " owner_asked_at, pay_code, pending_since, placed_address, placed_device, processing_at,"
         " product_name, queued_at, release_at, release_by, release_refused, resends, state,"
-        " steady_marks, submitted_at, supplier_ref, supplier_status, told_at, told_first_at,"
-        " told_paid_at, told_payer, told_transaction, unknown_since, version, wait_reason)"
+        " steady_marks, submitted_at, supplier_ref, supplier_status, taken_at, taken_by, told_at,"
+        " told_first_at, told_paid_at, told_payer, told_transaction, unknown_since, version,"
+        " wait_reason)"
     ),
     "outbox": (
         "SELECT INSERT UPDATE(done_at, due_at, lease_no, lease_until, looked_at, news_at, result,"
@@ -132,18 +186,40 @@ PLATFORM = {
     "payment_messages": (
         "SELECT INSERT UPDATE(matched_at, matched_by, order_id, put_away_at, put_away_by)"
     ),
+    "payouts": (
+        "SELECT INSERT UPDATE(approved_at, approved_by, ended_at, fee_is_ours, paid_at,"
+        " recipient_code, sent_at, state, transfer_code, words)"
+    ),
     "postings": "SELECT",
+    "price_moves": "SELECT INSERT",
     "proofs": "SELECT INSERT",
     "pulses": "SELECT INSERT DELETE UPDATE(at, times)",
+    "push_devices": (
+        "SELECT INSERT DELETE UPDATE(access_no, auth, kinds, name, notified_until, p256dh,"
+        " sent_at, tries, user_id)"
+    ),
+    "recovery_codes": "SELECT INSERT DELETE",
     "reset_links": "SELECT INSERT DELETE UPDATE(access_no, expires_at, made_at, token_hash)",
-    "sessions": "SELECT INSERT DELETE UPDATE(access_no, seen_at, store_id, token_hash)",
+    "second_steps": (
+        "SELECT INSERT DELETE UPDATE(confirmed_at, last_step, made_at, secret, tries, tries_since)"
+    ),
+    "sessions": (
+        "SELECT INSERT DELETE"
+        " UPDATE(access_no, confirmed_at, seen_at, seen_from, store_id, token_hash)"
+    ),
     "settings": "SELECT INSERT DELETE UPDATE(value)",
     "signing_keys": "",
-    "store_bundles": "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, hidden, price_pesewas)",
+    "store_bundles": (
+        "SELECT INSERT UPDATE(agent_price_pesewas, changed_at, featured, hidden, place,"
+        " price_pesewas)"
+    ),
+    "store_days": "SELECT",
+    "store_logos": "SELECT INSERT DELETE UPDATE(large, made_at, mark, picture)",
     "store_records": "SELECT INSERT UPDATE(delivered, half_within_minutes, renewed_at)",
     "stores": (
-        "SELECT INSERT UPDATE(approval, approval_note, approved_at, asked_at, closed_note,"
-        " momo_name, momo_number, status, terms_at, version, whatsapp)"
+        "SELECT INSERT UPDATE(announcement, approval, approval_note, approved_at, asked_at,"
+        " closed_note, colour, hours, hours_closed, logo, momo_name, momo_number, moved_at, name,"
+        " paused_at, pay_online, pay_words, slug, status, terms_at, version, welcome, whatsapp)"
     ),
     "supplier_calls": (
         "SELECT INSERT UPDATE(answered_at, at, duration_ms, http_status, method, note, outcome,"
@@ -168,10 +244,15 @@ DEFINER = {
     "audit": "SELECT INSERT",
     "accounts": "SELECT INSERT UPDATE(balance_pesewas, credits_pesewas, debits_pesewas)",
     "bundles": "SELECT UPDATE(changed_at)",
+    "customers": (
+        "SELECT INSERT DELETE UPDATE(buys, last_at, name, newest_order_id, spent_pesewas)"
+    ),
+    "disputes": "SELECT",
     "entries": "SELECT INSERT",
+    "online_payments": "SELECT",
     "order_words": "SELECT INSERT DELETE",
     "orders": (
-        "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, recipient_msisdn,"
+        "SELECT UPDATE(agent_price_pesewas, cost_pesewas, customer_name, note, recipient_msisdn,"
         " repriced_at, told_payer, told_transaction, version)"
     ),
     "memberships": "SELECT",
@@ -180,6 +261,7 @@ DEFINER = {
     "payment_messages": "SELECT UPDATE(payer_msisdn, payer_name, reference)",
     "postings": "SELECT INSERT",
     "signing_keys": "SELECT",
+    "store_days": "SELECT INSERT UPDATE(cost_pesewas, orders, sales_pesewas)",
     "supplier_calls": "SELECT DELETE UPDATE(request_body, response_body)",
     "users": "SELECT",
     "webhook_events": "SELECT DELETE UPDATE(body)",
@@ -208,13 +290,17 @@ FUNCTIONS = {
     "makola_reprice(bigint,bigint,timestamp with time zone)": "store platform",
     "makola_signed(text,text)": "",
     "makola_store()": "store platform",
+    "makola_sum_day()": "",
     "makola_words_of(users)": "",
     "makola_words_of_name(text)": "",
     "makola_writer()": "",
 }
 """Functions that run with the rights of `DEFINER_ROLE`, and who may call them."""
 
-PEOPLE_TABLES = frozenset({"memberships", "reset_links", "sessions", "users"})
+PEOPLE_TABLES = frozenset(
+    {"invitations", "memberships", "recovery_codes", "reset_links", "second_steps", "sessions",
+     "users"}
+)  # fmt: skip
 """Written by the program's own ORM statements alone, which carry a signed permit: see
 `core.base.permits`."""
 WITHOUT_SEQUENCE = {
@@ -222,20 +308,34 @@ WITHOUT_SEQUENCE = {
     "buying",
     "confirmations",
     "delivery_estimates",
+    "former_addresses",
     "known_devices",
     "login_counts",
     "memberships",
+    "new_devices",
     "order_drafts",
     "pulses",
+    "recovery_codes",
     "reset_links",
 }
-WITHOUT_SEQUENCE |= {"sessions", "settings", "store_records", "supplier_state"}
-STORE_TABLES = ("accounts", "batch_lines", "cases", "entries", "not_received", "order_batches",
-"order_drafts", "order_events", "order_words", "orders", "outbox", "payment_messages", "postings",
-"store_bundles", "store_records")  # fmt: skip
+WITHOUT_SEQUENCE |= {
+    "notice_marks",
+    "second_steps",
+    "sessions",
+    "settings",
+    "store_days",
+    "store_logos",
+    "store_records",
+    "supplier_state",
+}
+STORE_TABLES = ("accounts", "batch_lines", "cases", "customers", "disputes", "entries",
+"fund_requests", "gateway_refunds", "notice_marks", "not_received", "online_payments",
+"order_batches", "order_drafts", "order_events", "order_words", "orders", "outbox",
+"payment_messages", "payouts", "postings", "price_moves", "push_devices", "store_bundles",
+"store_days", "store_logos", "store_records")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
-GLOBAL_WITH_STORE = ("memberships", "sessions")
+GLOBAL_WITH_STORE = ("former_addresses", "invitations", "memberships", "sessions")
 """Tables that name a store and belong to none."""
 
 OWN = "store_id = (SELECT makola_store())"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from core.base import clear_text
+from core.base import clear_text, payment_rules
 
 SHORTEST_RETENTION_DAYS = 1
 _WORD = r"[A-Za-z0-9_-]{22,128}"
@@ -45,10 +45,27 @@ _SHAPES = {
         _WORD,
         "MAKOLA_METRICS_TOKEN must be 22 to 128 characters of A-Z a-z 0-9 _ -, or empty.",
     ),
+    "push_key": (
+        r"[A-Za-z0-9_-]{43}\.B[A-Za-z0-9_-]{86}",
+        "MAKOLA_PUSH_KEY must be what `flask --app wsgi push-key` prints, or empty.",
+    ),
+    "push_hosts": (
+        r"[\s,]*((\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+([\s,]+|$))*",
+        "MAKOLA_PUSH_HOSTS must be names of hosts, like fcm.googleapis.com or *.push.apple.com.",
+    ),
     "security_contact": (
         r"(mailto:|tel:|https://)[!-~]{3,200}",
         "MAKOLA_SECURITY_CONTACT must be a mailto:, https:// or tel: address, or empty.",
     ),
+    "paystack_secret_key": (
+        payment_rules.KEY,
+        f"PAYSTACK_SECRET_KEY {payment_rules.IS_KEY}",
+    ),
+    "paystack_previous_key": (
+        payment_rules.KEY,
+        f"PAYSTACK_PREVIOUS_SECRET_KEY {payment_rules.IS_KEY}",
+    ),
+    "paystack_mode": (r"test|live", "PAYSTACK_MODE must be test or live, or empty."),
     "public_scheme": (r"https?", "MAKOLA_PUBLIC_SCHEME must be https or http."),
 }
 """What a setting that is given must look like, and the sentence when it does not."""
@@ -84,6 +101,7 @@ def problems(values: dict[str, Any]) -> list[str]:
         values.get("data_mart_api_url", "https://x")
     ):
         found.append(problem)
+    found += payment_rules.problems(values)
     if values.get("proxy_host") and not values.get("proxy_hops"):
         found.append(
             "MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your"

@@ -25,6 +25,7 @@ from core.batches.offered import NotSold, Offered, Shelf
 from core.batches.reading import BadLine, Wish
 from core.orders import Order
 from core.orders.batching import BatchLine, OrderBatch
+from core.orders.real import REAL
 
 LOOKED_BACK = timedelta(hours=1)
 """An equal order so long ago is asked about, by the clock on the wall."""
@@ -166,6 +167,7 @@ def _recent(numbers: set[Msisdn]) -> dict[tuple[Msisdn, str, int], Order]:
             Order.recipient_msisdn.in_(sorted(numbers)),
             Order.created_at > clock.now() - LOOKED_BACK,
             Order.state.not_in(_GONE),
+            REAL,
         )
         .order_by(Order.id)
     )

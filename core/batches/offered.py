@@ -48,13 +48,13 @@ Shelf = Mapping[tuple[str, int], list[Offered]]
 
 
 def shelf() -> Shelf:
-    """In the order of the shop: by network, then size."""
+    """In the order of the shop."""
     rows = db.session.execute(
         catalog.sellable().add_columns(Bundle.agent_price_pesewas)
     ).all()
     costs = {row[0]: row[-1] for row in rows}
     found: dict[tuple[str, int], list[Offered]] = {}
-    for line in catalog.shelf_of_rows(row[:5] for row in rows):
+    for line in catalog.shelf_of_rows(row[: catalog.OF_SHELF] for row in rows):
         one = Offered(
             line.bundle_id,
             line.network,

@@ -221,6 +221,8 @@ def words_of(refusal: orders.OrderRefused) -> str:
             return f"{what}: {earlier.shown_code}."
         case orders.BundleUnavailable():
             return "This bundle is not on your shelf any more."
+        case orders.Blocked():
+            return f"Your store blocked this number: {refusal.why}. Unblock it under Customers."
         case orders.TooManyOpen():
             return refusal.sentence
         case orders.TooManyOrders():

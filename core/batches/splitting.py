@@ -26,6 +26,8 @@ _HEADS = {
     "network": ("network", "net", "operator", "provider"),
     "name": ("name", "customer", "customer name", "client"),
 }  # fmt: skip
+_SIGNS = "\t;|,"
+"""What parts columns, the likeliest first."""
 _COLUMN_OF = {head: column for column, heads in _HEADS.items() for head in heads}
 
 
@@ -75,7 +77,7 @@ def split(text: str) -> Split:
 
 def _cells(line: str) -> list[str]:
     """A line by the sign that parts its columns; by blanks when there is none."""
-    for sign in "\t;|,":
+    for sign in _SIGNS:
         if sign in line:
             return [cell.strip(" \"'") for cell in line.split(sign)]
     return line.split()
@@ -100,6 +102,10 @@ def _in_order(line: str, columns: dict[str, int], heads: list[str]) -> str:
         return line
     size = cells[columns["size"]]
     unit = re.search(r"\b(gb|mb)\b", heads[columns["size"]].lower())
+    is_by_blanks = not any(sign in line for sign in _SIGNS)
+    # blanks stand in numbers too; under a head of MB a figure alone would become GB
+    if is_by_blanks and len(cells) != len(heads) and not (unit and unit[1] == "mb"):
+        return line
     if unit and re.fullmatch(r"\d+(\.\d+)?", size):
         size = f"{size} {unit[1].upper()}"
     others = [

@@ -1,5 +1,5 @@
-"""The catalogue: `bundles` (what exists), `prices` (what stores ask), `sync` (the supplier's list),
-`switches`."""
+"""The catalogue: `bundles` (what exists), `prices` (what stores ask), `shelves` (what customers
+see), `sync` (the supplier's list), `switches`."""
 
 from core.catalog.approving import (
     Answered,
@@ -8,6 +8,25 @@ from core.catalog.approving import (
     count_asked,
     keep,
     questions,
+)
+from core.catalog.arranging import (
+    MOST_FEATURED,
+    NotArranged,
+    Placed,
+    arrange_by_size,
+    arrangement,
+    by_hand,
+    feature,
+    put,
+)
+from core.catalog.bulk import MOST_BP as MOST_MARKUP_BP
+from core.catalog.bulk import (
+    Markup,
+    NotAsRuled,
+    Ruled,
+    mark,
+    preview,
+    save_ruled,
 )
 from core.catalog.bundles import (
     Bundle,
@@ -23,6 +42,7 @@ from core.catalog.bundles import (
     hold,
     size_text,
 )
+from core.catalog.history import HistoryLine, PriceMove, price_history
 from core.catalog.margins import (
     Kept,
     Notices,
@@ -39,11 +59,15 @@ from core.catalog.prices import (
     BelowFloor,
     NoSuchBundle,
     PriceLine,
-    ShelfLine,
     price_new_bundles,
     price_table,
     save_price,
     save_prices,
+)
+from core.catalog.pricing import ShownOtherwise
+from core.catalog.shelves import (
+    OF_SHELF,
+    ShelfLine,
     sellable,
     sellable_as_json,
     shelf,
@@ -70,21 +94,32 @@ from core.catalog.sync import apply_sync, last_sync, record_failed_sync
 
 __all__ = [
     "MISTAKEN",
+    "MOST_FEATURED",
+    "MOST_MARKUP_BP",
+    "OF_SHELF",
     "SALES",
     "Answered",
     "BadShare",
     "BelowFloor",
     "Bundle",
+    "HistoryLine",
     "Kept",
+    "Markup",
     "NoSuchBundle",
+    "NotArranged",
+    "NotAsRuled",
     "Notices",
     "Pause",
+    "Placed",
     "PriceChange",
     "PriceLine",
+    "PriceMove",
     "Question",
+    "Ruled",
     "Rules",
     "Setting",
     "ShelfLine",
+    "ShownOtherwise",
     "StoreBundle",
     "SupplierOffer",
     "SyncReport",
@@ -93,10 +128,14 @@ __all__ = [
     "all_bundles",
     "apply_sync",
     "approve",
+    "arrange_by_size",
+    "arrangement",
+    "by_hand",
     "by_id",
     "by_ids",
     "cheapest_cost",
     "count_asked",
+    "feature",
     "hold",
     "is_paused",
     "is_refused",
@@ -104,6 +143,7 @@ __all__ = [
     "keep_margins",
     "last_sync",
     "leave_prices",
+    "mark",
     "note_charge",
     "noticed_in",
     "notices",
@@ -112,9 +152,12 @@ __all__ = [
     "pause_sales",
     "paused_networks",
     "pauses_of",
+    "preview",
     "price_changes",
+    "price_history",
     "price_new_bundles",
     "price_table",
+    "put",
     "questions",
     "record_failed_sync",
     "refuse_offer",
@@ -125,6 +168,7 @@ __all__ = [
     "sales_paused_since",
     "save_price",
     "save_prices",
+    "save_ruled",
     "sellable",
     "sellable_as_json",
     "set_rules",

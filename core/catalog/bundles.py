@@ -146,6 +146,11 @@ class StoreBundle(Model, StoreScoped):
     agent_price_pesewas: Mapped[int | None]
     """What the bundle cost the agent when he last decided about this price."""
     hidden: Mapped[bool] = mapped_column(default=False)
+    featured: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Its agent recommends it: it stands first."""
+    place: Mapped[int | None]
+    """Where its agent has put it, from 1, among those of its network that are recommended as it
+    is."""
     changed_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
@@ -267,5 +272,9 @@ class Identity(Protocol):
 
 
 def shelf_order(one: Identity) -> tuple[int, int, str]:
-    """The order of shelves: network as people name them, then size."""
-    return ("mtn", "telecel", "at").index(one.network), one.mb, one.validity
+    """By network as people name them, then size."""
+    return network_order(one.network), one.mb, one.validity
+
+
+def network_order(network: str) -> int:
+    return ("mtn", "telecel", "at").index(network)

@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, select
 
-from core import audit
 from core.audit import Actor
-from core.base import clock, round_trip
+from core.base import round_trip
 from core.base.db import db, transaction
 from core.base.phones import NETWORKS
-from core.base.tenancy import current_store_id
+from core.catalog import pricing
 from core.catalog.bundles import Bundle, StoreBundle, hold, shelf_order, size_text
-from core.catalog.prices import MOST_PRICE_PESEWAS
+from core.catalog.pricing import MOST_PRICE_PESEWAS
 
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
@@ -180,19 +179,14 @@ def _decide(seen: Mapping[int, int], actor: Actor, *, move: bool) -> Kept:
             if move and change.kept_pesewas > MOST_PRICE_PESEWAS:
                 kept.stale.append(change.name)
                 continue
-            own.agent_price_pesewas = change.after_pesewas
-            own.changed_at = clock.now()
-            own.price_pesewas = change.kept_pesewas if move else change.price_pesewas
             kept.saved.append(change.name)
-            audit.write(
-                actor,
-                "keep_margin" if move else "leave_price",
-                f"store:{current_store_id()}/bundle:{bundle.id}",
-                {
-                    "price_pesewas": own.price_pesewas,
-                    "before_pesewas": change.price_pesewas,
-                },
+            wanted = pricing.Wanted(
+                change.kept_pesewas if move else change.price_pesewas, own.hidden
             )
+            how: pricing.How = "kept_margin" if move else "left"
+            pricing.write(own, bundle, wanted, actor, how)
+        if kept.saved:
+            pricing.moved()
     return kept
 
 

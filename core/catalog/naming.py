@@ -118,6 +118,7 @@ def _become(bundle: Bundle, words: str, namesake: Bundle | None) -> None:
 
 _TAKE_OVER = text(
     "UPDATE store_bundles t SET price_pesewas = f.price_pesewas, hidden = f.hidden, changed_at ="
-    " f.changed_at, agent_price_pesewas = f.agent_price_pesewas FROM store_bundles f WHERE"
-    " f.store_id = t.store_id AND t.bundle_id = :to AND f.bundle_id = :from"
+    " f.changed_at, agent_price_pesewas = f.agent_price_pesewas, featured = f.featured, place ="
+    " f.place FROM store_bundles f WHERE f.store_id = t.store_id AND t.bundle_id = :to AND"
+    " f.bundle_id = :from"
 )

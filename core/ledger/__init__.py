@@ -1,5 +1,5 @@
-"""The books: `model` is their tables, `posting` writes, `funding` fills wallets, `reading` reads.
-Callers say `ledger.hold(...)`."""
+"""The books: `model` is their tables, `posting` writes, `funding` fills wallets, `reading` reads,
+`statements` shows wallets line by line. Callers say `ledger.hold(...)`."""
 
 from core.ledger.funding import (
     MOST_FUNDING_PESEWAS,
@@ -12,13 +12,17 @@ from core.ledger.funding import (
 from core.ledger.model import (
     CREDIT_ACCOUNTS,
     MOST_ROUNDING_PESEWAS,
+    NEVER_DEBIT,
     STORE_ACCOUNTS,
     Account,
     Entry,
+    Kind,
+    OrderLike,
     Posting,
 )
 from core.ledger.posting import (
     InsufficientWallet,
+    Leg,
     capture,
     commit,
     commit_is_open,
@@ -39,7 +43,6 @@ from core.ledger.reading import (
     HELD,
     KIND_TEXT,
     Books,
-    StatementLine,
     Sums,
     Wallet,
     accounts_of,
@@ -51,28 +54,44 @@ from core.ledger.reading import (
     platform_accounts,
     platform_balances,
     postings_of,
-    statement,
     stores_total,
     sums,
     wallet,
     wallet_by,
     wallet_of,
 )
+from core.ledger.statements import (
+    CHOSEN_KINDS,
+    WALLET_KINDS,
+    Span,
+    StatementLine,
+    low_since,
+    span,
+    statement,
+    statement_of,
+)
 
 __all__ = [
+    "CHOSEN_KINDS",
     "CREDIT_ACCOUNTS",
     "HELD",
     "KIND_TEXT",
     "MOST_FUNDING_PESEWAS",
     "MOST_ROUNDING_PESEWAS",
+    "NEVER_DEBIT",
     "STORE_ACCOUNTS",
+    "WALLET_KINDS",
     "Account",
     "BadFunding",
     "Books",
     "Entry",
     "FundedAlready",
     "InsufficientWallet",
+    "Kind",
+    "Leg",
+    "OrderLike",
     "Posting",
+    "Span",
     "StatementLine",
     "Sums",
     "Wallet",
@@ -91,6 +110,7 @@ __all__ = [
     "hold_float",
     "in_flight_of",
     "legs_of",
+    "low_since",
     "next_commit",
     "open_store_accounts",
     "platform_accounts",
@@ -99,7 +119,9 @@ __all__ = [
     "postings_of",
     "release",
     "rounding",
+    "span",
     "statement",
+    "statement_of",
     "stores_total",
     "sums",
     "supplier_refund",

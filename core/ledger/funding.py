@@ -14,7 +14,7 @@ from sqlalchemy import select
 from core import audit
 from core.audit import Actor
 from core.base import money
-from core.base.db import db, transaction
+from core.base.db import db, joined_transaction
 from core.base.refusal import Refusal
 from core.ledger.model import Account, Entry, Kind, Posting
 from core.ledger.posting import InsufficientWallet, Leg, post
@@ -41,9 +41,9 @@ def fund_wallet(
     reason: str,
     actor: Actor,
     seen_entry_id: int | None = None,
-) -> None:
-    """Add to a store's wallet, with the reason people will read. Raises `BadFunding`. Writes an
-    audit line.
+) -> int:
+    """Add to a store's wallet, with the reason people will read. Returns the posting's id. Raises
+    `BadFunding`. Writes an audit line. Inside an open use case it is a part of that.
 
     `seen_entry_id` is the newest wallet entry the person saw: the same amount and reason booked
     after it is this very form sent twice, and raises `FundedAlready`, also when both are sent at
@@ -54,7 +54,7 @@ def fund_wallet(
             f"Fund between GH₵ 0.01 and {money.cedis(MOST_FUNDING_PESEWAS)} at a time."
         )
     legs = [("bank", amount_pesewas), ("wallet", -amount_pesewas)]
-    _book_once(
+    return _book_once(
         "fund_wallet",
         store_id,
         legs,
@@ -115,12 +115,12 @@ def _book_once(
     reason: str,
     actor: Actor,
     seen_entry_id: int | None,
-) -> None:
+) -> int:
     if not reason.strip() or len(reason) > 200:
         raise BadFunding(
             "Give a reason of 1 to 200 characters, like: MoMo 12345678 received."
         )
-    with transaction():
+    with joined_transaction():
         posting_id = post(
             kind,
             legs,
@@ -155,3 +155,4 @@ def _book_once(
             f"store:{store_id}",
             {"amount_pesewas": amount, "reason": reason},
         )
+        return posting_id

@@ -29,14 +29,45 @@ Kind = Literal[
     "float_difference",
     "rounding",
     "take_back",
+    "pay_in",
+    "fee_found",
+    "owe",
+    "fee_to_agent",
+    "give_back",
+    "refund_done",
+    "refund_returned",
+    "refund_by_transfer",
+    "reversed",
+    "loss_to_agent",
+    "fund_online",
+    "fund_reversed",
+    "settlement",
+    "top_up",
+    "payout_requested",
+    "payout_paid",
+    "payout_returned",
+    "payout_reversed",
 ]
-STORE_ACCOUNTS = ("wallet", "held")
-CREDIT_ACCOUNTS = frozenset({"wallet", "held", "margin"})
+NEVER_DEBIT = (
+    "wallet",
+    "held",
+    "customer_funds",
+    "earnings_pending",
+    "payouts_open",
+    "refund_due",
+)
+"""Accounts of a store that never hold less than nothing; its `earnings` may, by a late reversal."""
+STORE_ACCOUNTS = (*NEVER_DEBIT, "earnings")
+CREDIT_ACCOUNTS = frozenset({*STORE_ACCOUNTS, "margin"})
 """Pages show these with the sign turned."""
 
 
 MOST_ROUNDING_PESEWAS = 50
 """The most one posting of kind `rounding` may move, however many purchases it is for."""
+
+
+SUBJECT = "^(payment|refund|payout|dispute|settlement|top_up):[0-9]+$"
+"""What a posting may hang on that is not an order: a row of online payments, by its id."""
 
 
 class OrderLike(Protocol):
@@ -65,10 +96,10 @@ class Account(Model, StoreOrPlatformScoped):
         ),
         Index("uq_accounts_store_id_id", "store_id", "id", unique=True),
         CheckConstraint(
-            "(name IN ('wallet', 'held')) = (store_id IS NOT NULL)", name="owner"
+            f"(name IN {STORE_ACCOUNTS}) = (store_id IS NOT NULL)", name="owner"
         ),
         CheckConstraint(
-            "name NOT IN ('wallet', 'held') OR balance_pesewas <= 0",
+            f"name NOT IN {NEVER_DEBIT} OR balance_pesewas <= 0",
             name="no_overdraft",
         ),
         CheckConstraint(
@@ -104,6 +135,24 @@ class Posting(Model, StoreOrPlatformScoped):
             unique=True,
             postgresql_where=text("kind IN ('capture', 'release')"),
         ),
+        Index(
+            "uq_postings_subject_kind_n",
+            "subject",
+            "kind",
+            "n",
+            unique=True,
+            postgresql_where=text("subject IS NOT NULL"),
+        ),
+        Index(
+            "ix_postings_captured",
+            "store_id",
+            "at",
+            postgresql_where=text("kind = 'capture'"),
+        ),
+        CheckConstraint(
+            f"subject IS NULL OR (subject ~ '{SUBJECT}' AND order_id IS NULL)",
+            name="subject",
+        ),
         Index("uq_postings_store_id_id", "store_id", "id", unique=True),
         Index("ix_postings_at", "at", "id"),
     )
@@ -115,6 +164,8 @@ class Posting(Model, StoreOrPlatformScoped):
     note: Mapped[str] = mapped_column(default="")
     actor_name: Mapped[str]
     at: Mapped[datetime]
+    subject: Mapped[str | None]
+    """What it hangs on instead of an order, and once of its kind and number: `payment:7`."""
 
 
 class Entry(Model, StoreOrPlatformScoped):

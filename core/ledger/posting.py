@@ -40,7 +40,7 @@ class InsufficientWallet(Refusal):
 
 @inside_use_case
 def open_store_accounts(store_id: int) -> None:
-    """Make the wallet and held accounts of a new store."""
+    """Make the accounts of a new store, `STORE_ACCOUNTS`."""
     said = signed.say("makola_open_accounts", store_id=store_id)
     db.session.execute(text("SELECT makola_open_accounts(:said, :mac)"), said)
 
@@ -203,8 +203,10 @@ def post(
     store_id: int | None = None,
     n: int = 1,
     note: str = "",
+    subject: str | None = None,
 ) -> int:
-    """Write one posting and move the balances with it. Returns its id.
+    """Write one posting and move the balances with it. Returns its id. It hangs on an order, or on
+    a `subject` (`model.SUBJECT`), or on nothing.
 
     Accounts are locked in id order, so two postings never wait for each other in a circle. Raises
     `InsufficientWallet` when the wallet would go below zero; any other broken rule is an error of
@@ -223,6 +225,7 @@ def post(
             note=note,
             actor=actor.name,
             at=clock.now().isoformat(),
+            **({"subject": subject} if subject is not None else {}),
         )
     )
     if booked.missing:

@@ -1,22 +1,19 @@
-"""Reading the books: wallets, statements, the platform's accounts and the proof that they sum to
+"""Reading the books: wallets, the platform's accounts and the proof that they sum to
 zero."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
-from core.base import config
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.base.tenancy import current_store_id
 from core.ledger.model import CREDIT_ACCOUNTS, Account, Entry, Posting
 
-_AFTER_ALL = 2**63 - 1
 WithLegs = tuple[Posting, list[tuple[str, int]]]
 """A posting with its legs (account, signed pesewas)."""
 KIND_TEXT = {
@@ -31,6 +28,24 @@ KIND_TEXT = {
     "write_off": "Written off",
     "float_difference": "Difference of the float accepted",
     "rounding": "Rounding",
+    "pay_in": "Paid online",
+    "fee_found": "Fee of a payment found",
+    "owe": "Owed back to the customer",
+    "fee_to_agent": "Fee of a payment, borne by the agent",
+    "give_back": "Given back after delivery",
+    "refund_done": "Refunded to the customer",
+    "refund_returned": "Refund came back",
+    "refund_by_transfer": "Refunded by a transfer",
+    "reversed": "Payment taken back",
+    "loss_to_agent": "Loss of a payment, borne by the agent",
+    "fund_online": "Funded online",
+    "fund_reversed": "Online funding taken back",
+    "settlement": "Settled to the bank",
+    "top_up": "Gateway balance topped up",
+    "payout_requested": "Payout asked for",
+    "payout_paid": "Paid out",
+    "payout_returned": "Payout back in the earnings",
+    "payout_reversed": "Payout came back",
 }
 
 
@@ -54,20 +69,6 @@ class Sums:
     def left_pesewas(self) -> int:
         """What must be in the wallet if no line is missing."""
         return self.in_pesewas - self.out_pesewas
-
-
-@dataclass(frozen=True)
-class StatementLine:
-    """One movement of a wallet: + came in, − went out; the balance after it."""
-
-    id: int
-    at: datetime
-    kind: str
-    kind_text: str
-    order_code: str | None
-    amount_pesewas: int
-    balance_pesewas: int
-    note: str
 
 
 @dataclass(frozen=True)
@@ -119,41 +120,6 @@ def sums() -> Sums:
         )
     ).one()
     return Sums(row.credits_pesewas, row.debits_pesewas)
-
-
-def statement(
-    before_id: int | None = None, limit: int | None = None
-) -> list[StatementLine]:
-    """The current store's wallet movements, newest first, `limit` of them before an entry id
-    (keyset)."""
-    rows = db.session.execute(
-        text(
-            # its lines first: joined as one they are sorted, however many there are
-            "SELECT e.id, p.at, p.kind, o.code, e.amount_pesewas, e.balance_pesewas, p.note FROM"
-            " (SELECT * FROM entries WHERE store_id = :store AND account_id = (SELECT id FROM"
-            " accounts WHERE store_id = :store AND name = 'wallet') AND id < :before"
-            " ORDER BY id DESC LIMIT :limit) e JOIN postings p ON p.id = e.posting_id"
-            " LEFT JOIN orders o ON o.id = p.order_id ORDER BY e.id DESC"
-        ),
-        {
-            "store": current_store_id(),
-            "before": before_id or _AFTER_ALL,
-            "limit": limit or config.current().page_size,
-        },
-    )
-    return [
-        StatementLine(
-            id_,
-            at,
-            kind,
-            KIND_TEXT[kind],
-            code,
-            -amount,
-            -balance,
-            note,
-        )
-        for id_, at, kind, code, amount, balance, note in rows
-    ]
 
 
 @needs_across_stores

@@ -8,9 +8,10 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 (`waiting`), what a person settles (`by_hand`), what a restored backup makes doubtful (`restoring`),
 the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
 (`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
-(`unanswered`), when an order should be there (`estimates`), the queue's tabs (`tabs`), what pages
-read (`reading`, `held_up`, `listing`, `receipts`, `polling`) and find (`searching`). Callers say
-`orders.place`.
+(`unanswered`), when an order should be there (`estimates`), what a store's people mark (`marking`,
+on hold `asides`), orders that are played without money (`testing`, left out by `real`), the queue's
+tabs (`tabs`) and filters (`filtering`), what pages read (`reading`, `held_up`, `listing`,
+`receipts`, `polling`) and find (`searching`). Callers say `orders.place`.
 """
 
 from core.orders import (
@@ -21,6 +22,7 @@ from core.orders import (
     pay_codes,
     receipts,
     telling,
+    testing,
 )
 from core.orders.absence import (
     absence_counts_at,
@@ -40,20 +42,26 @@ from core.orders.advancing import (
     wait,
 )
 from core.orders.booking import News
-from core.orders.claiming import Claim, claim_together, ready_to_buy
+from core.orders.claiming import Claim, claim_test, claim_together, ready_to_buy
 from core.orders.codes import (
     LONGEST_PASTED,
     codes_in,
     new_code,
     new_order_ref,
+    new_test_ref,
     read_code,
     read_order_ref,
 )
 from core.orders.crowding import Caller
-from core.orders.drafting import OrderDraft, draft, draft_of, drafted_at, prune_drafts
+from core.orders.drafting import OrderDraft, draft, draft_of, drafted_at, prune_unplaced
 from core.orders.events import OrderEvent
 from core.orders.expiring import expire_pending
-from core.orders.forgetting import Forgotten, forget_number, forget_old
+from core.orders.forgetting import (
+    Forgotten,
+    forget_number,
+    forget_old,
+    forget_own,
+)
 from core.orders.model import Order
 from core.orders.placing import Placed, Review, check, place, working
 from core.orders.polling import next_poll_s
@@ -68,6 +76,7 @@ from core.orders.pressing import (
 )
 from core.orders.reading import Words, agent_look, agent_words, customer_words
 from core.orders.refusals import (
+    Blocked,
     BundleUnavailable,
     CostAbovePrice,
     InsufficientWallet,
@@ -149,6 +158,7 @@ __all__ = [
     "TRANSITIONS",
     "WAIT_TEXT",
     "WORK",
+    "Blocked",
     "BundleUnavailable",
     "Caller",
     "Claim",
@@ -197,6 +207,7 @@ __all__ = [
     "cancel",
     "cancel_many",
     "check",
+    "claim_test",
     "claim_together",
     "codes_in",
     "customer_words",
@@ -211,6 +222,7 @@ __all__ = [
     "forget_absence",
     "forget_number",
     "forget_old",
+    "forget_own",
     "free_pesewas",
     "giving_back",
     "goes_in_s",
@@ -226,6 +238,7 @@ __all__ = [
     "mark_unknown",
     "new_code",
     "new_order_ref",
+    "new_test_ref",
     "newer_than",
     "next_poll_s",
     "not_received",
@@ -241,7 +254,7 @@ __all__ = [
     "process",
     "process_at",
     "process_many",
-    "prune_drafts",
+    "prune_unplaced",
     "raise_case",
     "read_code",
     "read_order_ref",
@@ -257,6 +270,7 @@ __all__ = [
     "tab_counts",
     "tab_of",
     "telling",
+    "testing",
     "timeline",
     "undo",
     "undo_many",

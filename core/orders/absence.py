@@ -1,5 +1,5 @@
 """The proof that a claimed purchase was never made: two well-formed "not found", late enough after
-the claim and far enough apart by both clocks. The durations are written down in `core.base.config`.
+the claim and far enough apart by both clocks. The durations are written down in `core.base.fixed`.
 And whether a record without a reference may be another order's.
 """
 
@@ -15,6 +15,7 @@ from core.base import clock, config
 from core.base.db import db, joined_transaction
 from core.orders.advancing import locked
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.orders.timeline import log
 
 
@@ -108,6 +109,7 @@ def has_twin(order: Order, since: datetime | None) -> bool:
         Order.recipient_msisdn.in_((number, f"{number[:6]}xxx{number[-4:]}")),
         Order.mb == order.mb,
         Order.attempt > 0,
+        REAL,
     )
     if since is not None:
         query = query.where(Order.submitted_at >= since)

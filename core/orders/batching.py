@@ -146,13 +146,16 @@ def prune_batches() -> int:
 
 
 @inside_use_case
-def forget_in_batches(recipient_msisdn: str) -> None:
-    """Empty the lines with this number, in whatever spelling; none of them is ordered any more."""
+def forget_in_batches(recipient_msisdn: str, store_id: int | None = None) -> None:
+    """Empty the lines with this number, in whatever spelling; none of them is ordered any more. Of
+    one store, or of all that this work may see."""
     digits = func.regexp_replace(BatchLine.text, "[^0-9]", "", "g")
-    with_it = (
+    with_it = [
         BatchLine.text != "",
         digits.contains(recipient_msisdn.removeprefix("+233")),
-    )
+    ]
+    if store_id is not None:
+        with_it.append(BatchLine.store_id == store_id)
     open_ones = BatchLine.state.in_(("open", "waiting"))
     db.session.execute(
         update(BatchLine)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core import ledger
+from core import ledger, online
 from core.audit import Actor
 from core.orders.model import Order
 from core.orders.timeline import open_case
@@ -26,6 +26,9 @@ NOTHING = News()
 
 
 def _hold(order: Order, actor: Actor, _news: News) -> None:
+    if order.paid_online:
+        online.hold(order, actor)
+        return
     ledger.hold(order, order.agent_price_pesewas, actor)
 
 
@@ -45,6 +48,14 @@ def _capture(order: Order, actor: Actor, _news: News) -> None:
         if order.charged_pesewas is not None
         else order.cost_pesewas
     )
+    if order.paid_online:
+        online.capture(
+            order,
+            cost_pesewas=order.cost_pesewas,
+            charged_pesewas=charged,
+            actor=actor,
+        )
+        return
     ledger.capture(
         order,
         agent_price_pesewas=order.agent_price_pesewas,
@@ -55,7 +66,15 @@ def _capture(order: Order, actor: Actor, _news: News) -> None:
 
 
 def _release(order: Order, actor: Actor, _news: News) -> None:
+    if order.paid_online:
+        online.release(order, actor)
+        return
     ledger.release(order, order.agent_price_pesewas, actor)
+
+
+def _owe(order: Order, actor: Actor, _news: News) -> None:
+    if order.paid_online:
+        online.owe_of_order(order, actor)
 
 
 def _supplier_refund(order: Order, actor: Actor, news: News) -> None:
@@ -81,5 +100,6 @@ BOOK = {
     "commit_if_none_open": _commit,
     "capture": _capture,
     "release": _release,
+    "owe_if_paid": _owe,
     "supplier_refund_if_seen": _supplier_refund,
 }

@@ -1,5 +1,5 @@
 """The claim before a purchase, committed before the call, so that after any crash the only way
-forward is to look the reference up. The durations are written down in `core.base.config`.
+forward is to look the reference up. The durations are written down in `core.base.fixed`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from core.base.db import db, joined_transaction
 from core.orders import sourcing
 from core.orders.advancing import locked_all, move
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.supplier import records
 
 
@@ -45,10 +46,10 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
     attempt, a lease and an outcome of its own, and the call's line is open.
 
     Committed before the call, so that after any crash the only way forward is to look the reference
-    up. Those not *queued* any more are left out, those a restored backup left in doubt, and those
-    that could not be bought at their price: they say why they wait. Rows are locked in id order, so
-    two such claims never wait in a circle. Raises `database_identity.UnknownDatabase` on a copy of
-    the past.
+    up. Those not *queued* any more are left out, test orders, those a restored backup left in
+    doubt, and those that could not be bought at their price: they say why they wait. Rows are
+    locked in id order, so two such claims never wait in a circle. Raises
+    `database_identity.UnknownDatabase` on a copy of the past.
     """
     with joined_transaction() as session:
         database_identity.refuse_restored_copy(
@@ -58,7 +59,7 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
         found = [
             order
             for order in locked_all(order_ids)
-            if order.state == "queued" and not order.in_doubt
+            if order.state == "queued" and not order.in_doubt and not order.is_test
         ]
         sources = sourcing.hold(found)
         claims = [
@@ -74,6 +75,14 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
         return claims
 
 
+def claim_test(order_id: int) -> Claim | None:
+    """The same for a test order, which is played and not bought: no line of a call, no product.
+    None when it is not *queued* any more."""
+    with joined_transaction():
+        (order,) = locked_all([order_id])
+        return _claim(order) if order.is_test and order.state == "queued" else None
+
+
 def ready_to_buy(limit: int) -> list[Order]:
     """Queued orders that wait for nothing but their turn, or whose wait is over, and were never
     unclear; oldest first.
@@ -86,6 +95,7 @@ def ready_to_buy(limit: int) -> list[Order]:
         .where(
             Order.state == "queued",
             Order.ever_unknown.is_(False),
+            REAL,
             outbox.OutboxRow.done_at.is_(None),
             or_(Order.wait_reason.is_(None), outbox.OutboxRow.due_at <= clock.now()),
         )

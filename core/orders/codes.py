@@ -15,6 +15,8 @@ from core.base import text_input
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a code survives being read aloud."""
 REF_PREFIX = "MK-"
+TEST_PREFIX = "TEST-"
+"""Of the references of test orders, which no supplier ever hears."""
 LONGEST_PASTED = 1_000
 """Characters of a pasted text that are read. Our longest share text has about 300."""
 _MOST = 8
@@ -45,6 +47,11 @@ def new_order_ref() -> str:
     """A reference for the supplier: our prefix and 85 random bits, 20 characters of A-Z, 0-9 and a
     dash."""
     return REF_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(17))
+
+
+def new_test_ref() -> str:
+    """A reference for a test order, as `new_order_ref`."""
+    return TEST_PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(17))
 
 
 def read_order_ref(said: str) -> str:

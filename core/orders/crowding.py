@@ -34,8 +34,9 @@ from core.base.asks import Ask
 from core.base.language import say
 from core.base.locks import Lock
 from core.base.tenancy import current_store_id
-from core.orders import refusals
+from core.orders import customers, refusals
 from core.orders.model import Order
+from core.orders.real import REAL
 
 _HOUR = timedelta(hours=1)
 
@@ -63,7 +64,7 @@ NOBODY = Caller()
 
 def turns(recipient_msisdn: str, caller: Caller) -> Ask:
     """The statement that waits for the turn of this number, device and address in the current
-    store: one at a time, since what is counted must not race with new orders."""
+    store: one at a time, since what is counted, or blocked, must not race with another."""
     store_id = current_store_id()
     names = {
         Lock.NUMBER: recipient_msisdn,
@@ -88,6 +89,7 @@ def counted(store_id: int, recipient_msisdn: str, caller: Caller) -> dict[str, A
     return {
         "store_id": store_id,
         "recipient": recipient_msisdn,
+        "ending": recipient_msisdn[-customers.ENDING :],
         # for the index: nobody processes an older one
         "placed_after": now - _HOUR - clock.delta(settings.pending_expires_s),
         "processed_after": now - _HOUR,
@@ -99,13 +101,16 @@ def counted(store_id: int, recipient_msisdn: str, caller: Caller) -> dict[str, A
 
 
 def refuse(found: Any, recipient_msisdn: str) -> None:
-    """Raise `TooManyOrders` for a number, `TooManyOpen` for a caller, that has had enough in the
-    current store, by a row of `counts`.
+    """Raise `Blocked` for a number that the store takes no orders for, `TooManyOrders` for a
+    number, `TooManyOpen` for a caller, that has had enough in the current store, by a row of
+    `counts`.
 
     Of a number only processed orders count: anybody may type anybody's number, and must not lock
     its owner out. A caller with enough unprocessed ones waits until the last of them is old enough
     for one more.
     """
+    if found.blocked is not None:
+        raise refusals.Blocked(found.blocked)
     settings = config.current()
     most = settings.orders_per_recipient_hour
     if found.processed >= most:
@@ -142,7 +147,8 @@ def refuse(found: Any, recipient_msisdn: str) -> None:
 
 
 def counts() -> Select[Any]:
-    """How many processed orders the number has, and how many unprocessed ones the caller."""
+    """How many processed orders the number has, how many unprocessed ones the caller, and why the
+    number is blocked, if so."""
     processed = (
         select(func.count())
         .select_from(Order)
@@ -151,6 +157,7 @@ def counts() -> Select[Any]:
             Order.recipient_msisdn == _given("recipient", Order.recipient_msisdn),
             Order.created_at > _given("placed_after", Order.created_at),
             Order.queued_at > _given("processed_after", Order.created_at),
+            REAL,
         )
     )
     of_device = _newest(Order.placed_device, "device")
@@ -161,6 +168,10 @@ def counts() -> Select[Any]:
         _last(of_device).label("last_of_device"),
         _how_many(of_address).label("of_address"),
         _last(of_address).label("last_of_address"),
+        customers.why_blocked(
+            _given("store_id", Order.store_id),
+            _given("recipient", Order.recipient_msisdn),
+        ).label("blocked"),
     )
 
 

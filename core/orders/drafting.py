@@ -159,8 +159,9 @@ def draft_of(
 
 
 @needs_across_stores
-def prune_drafts() -> int:
-    """Delete drafts past their hour, and batches past their time. Returns how many drafts."""
+def prune_unplaced() -> int:
+    """Delete what was never placed: drafts past their hour, batches past their time. Returns how
+    many drafts."""
     batching.prune_batches()
     with transaction():
         return rows_changed(
@@ -169,9 +170,10 @@ def prune_drafts() -> int:
 
 
 @inside_use_case
-def forget_drafts(recipient_msisdn: str) -> None:
-    """Delete the drafts with this number, and empty such lines of batches."""
-    batching.forget_in_batches(recipient_msisdn)
-    db.session.execute(
-        delete(OrderDraft).where(OrderDraft.recipient_msisdn == recipient_msisdn)
-    )
+def forget_unplaced(recipient_msisdn: str, store_id: int | None = None) -> None:
+    """Delete drafts with this number, and empty such lines of batches: of one store, or of all."""
+    batching.forget_in_batches(recipient_msisdn, store_id)
+    drafts = delete(OrderDraft).where(OrderDraft.recipient_msisdn == recipient_msisdn)
+    if store_id is not None:
+        drafts = drafts.where(OrderDraft.store_id == store_id)
+    db.session.execute(drafts)

@@ -35,6 +35,7 @@ from core.base.phones import NETWORKS
 from core.base.preconditions import needs_across_stores
 from core.delivery_times import DeliveryEstimate, StoreRecord
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.orders.states import WORK
 
 FIGURES = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1_440)
@@ -143,6 +144,7 @@ def _came(network: str, since: datetime) -> Select[Any, Any]:
             Order.network == network,
             Order.completed_at > since,
             Order.queued_at.is_not(None),
+            REAL,
         )
         .order_by(Order.completed_at.desc())
         .limit(delivery_times.COUNTED_MOST)
@@ -156,6 +158,7 @@ def _under_way(network: str, since: datetime) -> Select[Any]:
             Order.network == network,
             _IS_IN_WORK,
             Order.queued_at > since,
+            REAL,
         )
         .order_by(Order.queued_at)
         .limit(delivery_times.COUNTED_MOST)
@@ -175,6 +178,7 @@ def _run_out(network: str, now: datetime) -> Select[int, int]:
         select((Order.completed_at <= due).label("is_in_time"))
         .where(
             Order.network == network,
+            # never that of a test order, by a CHECK
             Order.estimate_minutes.is_not(None),
             Order.queued_at > now - WEEK,
             due <= now,
@@ -217,7 +221,7 @@ def _to_count(since: datetime, now: datetime) -> Select[int]:
     """Stores that delivered since, and those not counted for a day; the longest uncounted first."""
     delivered = (
         select(Order.store_id)
-        .where(Order.network.in_(sorted(NETWORKS)), Order.completed_at > since)
+        .where(Order.network.in_(sorted(NETWORKS)), Order.completed_at > since, REAL)
         .distinct()
         .subquery()
     )
@@ -249,6 +253,7 @@ def _delivered(store_id: ColumnElement[int], since: datetime) -> Select[int, tim
             Order.store_id == store_id,
             and_(Order.final_at.is_not(None), Order.final_at > since),
             Order.state == "completed",
+            REAL,
         )
         .order_by(Order.final_at.desc())
         .limit(delivery_times.DELIVERED_MOST)

@@ -33,7 +33,8 @@ def expire_pending() -> int:
             Order.state == "pending",
             Order.ever_unknown.is_(False),
             Order.release_at.is_(None),
-            # paid for, in somebody's eyes
+            # paid for, in truth or in somebody's eyes
+            Order.paid_online.is_(False),
             Order.confirmed_at.is_(None),
             Order.told_at.is_(None),
             since < clock.now() - clock.delta(settings.pending_expires_s),

@@ -17,11 +17,12 @@ from sqlalchemy import ColumnElement, Select, func, literal_column, select
 
 from core import audit
 from core.audit import Actor
-from core.base import clock, config
+from core.base import clock, config, tenancy
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
-from core.orders.drafting import forget_drafts
+from core.orders import batching, customers
+from core.orders.drafting import forget_unplaced
 from core.orders.model import Order
 from core.orders.states import FINAL
 
@@ -83,26 +84,62 @@ def forget_number(
     masked = 0
     while True:
         with transaction() as session:
-            found = session.scalars(
-                whole.with_only_columns(Order.id)
-                .where(_is_over(), ~_is_asked_about())
-                .order_by(Order.id)
-                .limit(BATCH)
-            ).all()
+            found = session.scalars(_maskable(whole)).all()
             now_masked = _mask(found)
-            forget_drafts(recipient_msisdn)
+            customers.forget_words(recipient_msisdn, store_id)
+            forget_unplaced(recipient_msisdn, store_id)
         masked += now_masked
         # somebody else is forgetting the same number
         if len(found) < BATCH or not now_masked:
             break
     codes = tuple(order.shown_code for order in db.session.scalars(_first(whole)))
+    _write(actor, masked, codes, store_id)
+    return Forgotten(masked, codes)
+
+
+def forget_own(recipient_msisdn: str, actor: Actor) -> Forgotten:
+    """The same for the current store by its own agent, who was asked to. Which orders they are is
+    read as the store; the platform alone may then mask them. Drafts go by themselves in an hour."""
+    whole = select(Order).where(Order.recipient_msisdn == recipient_msisdn)
+    masked = 0
+    while True:
+        found = db.session.scalars(_maskable(whole)).all()
+        now_masked = _mask_as_platform(found)
+        masked += now_masked
+        if len(found) < BATCH or not now_masked:
+            break
+    codes = tuple(order.shown_code for order in db.session.scalars(_first(whole)))
+    with transaction():
+        customers.forget_words(recipient_msisdn)
+        batching.forget_in_batches(recipient_msisdn)
+        _write(actor, masked, codes, tenancy.current_store_id())
+    return Forgotten(masked, codes)
+
+
+def _write(
+    actor: Actor, masked: int, codes: tuple[str, ...], store_id: int | None
+) -> None:
     audit.write(
         actor,
         "forget_customer",
         "customers",
         {"orders": masked, "left_open": len(codes), "store": store_id},
     )
-    return Forgotten(masked, codes)
+
+
+def _maskable(whole: Select[Order]) -> Select[int]:
+    return (
+        whole.with_only_columns(Order.id)
+        .where(_is_over(), ~_is_asked_about())
+        .order_by(Order.id)
+        .limit(BATCH)
+    )
+
+
+@tenancy.as_platform
+def _mask_as_platform(order_ids: Sequence[int]) -> int:
+    with transaction():
+        return _mask(order_ids)
 
 
 def _first(query: Select[Order]) -> Select[Order]:

@@ -16,6 +16,7 @@ from core.base.db import transaction
 from core.base.language import later, say
 from core.orders import refusals
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.orders.releasing import locked_by_code
 from core.orders.timeline import log
 
@@ -46,7 +47,9 @@ def awaits_giving_back() -> ColumnElement[bool]:
     `Order.owes_back` and its index, the states as constants too: a plan for any values uses the
     index of some states for these words alone."""
     return and_(
+        REAL,
         Order.given_back_at.is_(None),
+        ~Order.paid_online,
         or_(
             Order.state == literal_column("'refunded'"),
             and_(

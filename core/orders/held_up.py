@@ -12,7 +12,7 @@ from core.availability import Now
 from core.base import clock
 from core.base.language import say
 from core.catalog import Bundle
-from core.orders import pressing, refusals, sourcing
+from core.orders import asides, pressing, refusals, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
 from core.orders.refusals import OrderRefused
@@ -44,6 +44,8 @@ def for_customer(
 ) -> str:
     """For the customer of an order that nobody could send now: why, since when, and what to do;
     empty otherwise."""
+    if order.is_test:
+        return ""
     stop = now.holds_up(order.network, order.bundle_id)
     if stop is None:
         return _by_catalogue(order, store, bundle)
@@ -71,6 +73,8 @@ def for_customer(
 
 def may_pay(order: Order, now: Now, bundle: Bundle | None = None) -> bool:
     """Whether the customer of a pending order may be asked for money."""
+    if order.is_test:
+        return False
     stop = now.holds_up(order.network, order.bundle_id)
     return stop is None and _trouble(order, bundle) is None
 
@@ -107,9 +111,13 @@ def of_new(
     }
     found = {}
     for order in new:
-        refusal = paused[order.network] or _refusal(
-            sourcing.refuse, order, bundles[order.bundle_id]
-        )
+        refusal = _refusal(asides.refuse, order)
+        if not order.is_test:
+            refusal = (
+                refusal
+                or paused[order.network]
+                or _refusal(sourcing.refuse, order, bundles[order.bundle_id])
+            )
         if refusal is None and not order.release_refused:
             continue
         word, sentence = (refusal.word, refusal.sentence) if refusal else ("", "")

@@ -95,8 +95,8 @@ class Order(Model, StoreScoped):
         ),
         _partial(
             "ix_orders_give_back",
-            "given_back_at IS NULL AND (state = 'refunded' OR (state IN ('cancelled',"
-            " 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL"
+            "given_back_at IS NULL AND NOT paid_online AND (state = 'refunded' OR (state IN"
+            " ('cancelled', 'expired') AND (queued_at IS NOT NULL OR confirmed_at IS NOT NULL"
             " OR told_at IS NOT NULL)))",
             "store_id",
             "id",
@@ -115,6 +115,9 @@ class Order(Model, StoreScoped):
     """What the customer types as the reference of the payment: see `pay_codes`."""
     idempotency_key: Mapped[str]
     source: Mapped[str] = mapped_column(default="store")
+    is_test: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    test_ending: Mapped[str | None]
+    """It moves no money and reaches no supplier, and how it ends: see `real` and `testing`."""
     customer_name: Mapped[str] = mapped_column(default="")
 
     recipient_msisdn: Mapped[str]
@@ -126,6 +129,10 @@ class Order(Model, StoreScoped):
     product_name: Mapped[str]
     capacity: Mapped[str]
 
+    paid_online: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
+    """Whether its customer pays online, and not the agent: set at its placing, kept for ever."""
     price_pesewas: Mapped[int]
     agent_price_pesewas: Mapped[int]
     cost_pesewas: Mapped[int]
@@ -196,6 +203,13 @@ class Order(Model, StoreScoped):
     given_back_by: Mapped[str | None]
     given_back_how: Mapped[str | None]
 
+    aside: Mapped[str | None]
+    """Why nobody may process it now, a key of `marking.REASONS`; what the store's people note for
+    one another; who says that they are on it, and since when. See `marking`."""
+    note: Mapped[str | None]
+    taken_by: Mapped[str | None]
+    taken_at: Mapped[datetime | None]
+
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     pending_since: Mapped[datetime | None]
     """From when its day counts; moved when the wall clock is set. None: `created_at`."""
@@ -232,7 +246,7 @@ class Order(Model, StoreScoped):
     @property
     def may_be_rechecked(self) -> bool:
         """Whether the supplier may be asked about it because somebody wants to know."""
-        return self.was_processed
+        return self.was_processed and not self.is_test
 
     @property
     def is_at_supplier(self) -> bool:
@@ -261,12 +275,15 @@ class Order(Model, StoreScoped):
         is_left = self.state in ("cancelled", "expired") and bool(
             self.queued_at or self.confirmed_at or self.told_at
         )
+        if (
+            self.is_test or self.paid_online
+        ):  # what was paid online goes back by the books
+            return False
         return self.state == "refunded" or is_left
 
     @property
     def profit_pesewas(self) -> int:
-        """What the agent earns, in pesewas: outside the books, since the customer pays the agent
-        directly."""
+        """Price less agent price, in pesewas; what was paid to the agent is outside the books."""
         return self.price_pesewas - self.agent_price_pesewas
 
     @property

@@ -7,18 +7,16 @@ open the order stands in the queue's *Not received*.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKeyConstraint, Index, Select, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.audit import CUSTOMER, Actor
-from core.base import clock
+from core.base import clock, config
 from core.base.db import Model, db, transaction
 from core.base.language import later, say
 from core.base.tenancy import StoreScoped
-from core.delivery_times import DELIVERED_MOST
 from core.orders import estimates, refusals, telling
 from core.orders.model import Order
 from core.orders.releasing import locked_by_code
@@ -81,26 +79,10 @@ class Report(Model, StoreScoped):
     answer_words: Mapped[str | None]
 
 
-@dataclass(frozen=True)
-class Rate:
-    """Of one store, in `RATE_OVER`: orders whose customers said that nothing came, and orders that
-    were delivered, `DELIVERED_MOST` at most."""
-
-    reported: int
-    delivered: int
-
-    @property
-    def per_thousand(self) -> int | None:
-        """Reported of a thousand delivered; None while nothing was delivered."""
-        if not self.delivered:
-            return None
-        return round(1_000 * self.reported / self.delivered)
-
-
 def opens_at(order: Order) -> datetime | None:
     """From when its customer may say that nothing came; None when they may not, also when its
     number is forgotten: what they told would stay."""
-    if order.is_masked:
+    if order.is_masked or order.is_test:
         return None
     if order.state == "completed" and order.completed_at is not None:
         return order.completed_at + SETTLES_IN
@@ -204,27 +186,14 @@ def last_of(order: Order) -> Report | None:
     return db.session.scalars(query).first()
 
 
-def rate(store_id: int) -> Rate:
-    """How many of a store's deliveries were said not to have come."""
-    since = clock.now() - RATE_OVER
-    reported = select(func.count(Report.order_id.distinct())).where(
-        Report.store_id == store_id, Report.opened_at > since
-    )
-    newest = (
-        select(Order.id)
-        .where(
-            Order.store_id == store_id,
-            Order.final_at > since,
-            Order.state == "completed",
+def reported(store_id: int) -> int:
+    """Orders of one store whose customers said in `RATE_OVER` that nothing came."""
+    found = db.session.scalar(
+        select(func.count(Report.order_id.distinct())).where(
+            Report.store_id == store_id, Report.opened_at > clock.now() - RATE_OVER
         )
-        .order_by(Order.final_at.desc())
-        .limit(DELIVERED_MOST)
     )
-    delivered = select(func.count()).select_from(newest.subquery())
-    one = db.session.execute(
-        select(reported.scalar_subquery(), delivered.scalar_subquery())
-    ).one()
-    return Rate(*one)
+    return found or 0
 
 
 def customer_words(order: Order, store: str) -> str:
@@ -237,7 +206,10 @@ def customer_words(order: Order, store: str) -> str:
         at=clock.shown(order.missing_since),
     )
     return telling.until_answered(
-        order, told, say("They look into it and answer here.")
+        order,
+        told,
+        say("They look into it and answer here."),
+        order.missing_since + clock.delta(config.current().answer_s),
     )
 
 

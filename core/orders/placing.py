@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from core import availability, catalog
+from core import availability, catalog, opening_hours
 from core.audit import CUSTOMER, Actor
 from core.base import clock, phones, round_trip
 from core.base.db import transaction
@@ -48,6 +48,7 @@ def check(
     of it already. Raises `refusals.OrderRefused`."""
     wanted = wanted or wanting.look(bundle_id, recipient_msisdn)
     line = _sellable(wanted, bundle_id)
+    _refuse_out_of_hours(wanted)
     crowding.refuse(wanted.counts, recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
     return Review(
@@ -56,18 +57,18 @@ def check(
 
 
 @dataclass(frozen=True)
-class _Wish:
+class Wish:
     """What `place` is asked for."""
 
     bundle_id: int
     recipient_msisdn: str
     idempotency_key: str
-    price_seen_pesewas: int | None
-    repeat_confirmed: bool
-    source: str
-    customer_name: str
-    actor: Actor
-    caller: Caller
+    price_seen_pesewas: int | None = None
+    repeat_confirmed: bool = False
+    source: str = "store"
+    customer_name: str = ""
+    actor: Actor = CUSTOMER
+    caller: Caller = NOBODY
 
 
 def place(
@@ -88,7 +89,7 @@ def place(
     a double click or a reload is one order. `price_seen_pesewas` is the price on the review page,
     `caller` whose unprocessed orders are counted. Raises `refusals.OrderRefused`.
     """
-    wish = _Wish(
+    wish = Wish(
         bundle_id,
         recipient_msisdn,
         idempotency_key,
@@ -107,7 +108,7 @@ def place(
         return _place(wish)
 
 
-def _place(wish: _Wish) -> Placed:
+def _place(wish: Wish) -> Placed:
     with transaction():
         wanted = wanting.look_and_hold(
             wish.bundle_id, wish.recipient_msisdn, wish.idempotency_key, wish.caller
@@ -115,15 +116,19 @@ def _place(wish: _Wish) -> Placed:
         if wanted.existing is not None:
             return Placed(wanted.existing, created=False)
         line = _sellable(wanted, wish.bundle_id)
+        if wish.source == "store":
+            _refuse_out_of_hours(wanted)
         if wish.price_seen_pesewas not in (None, line.price_pesewas):
             raise refusals.PriceChanged(line.price_pesewas)
         crowding.refuse(wanted.counts, wish.recipient_msisdn)
         if wanted.repeat is not None and not wish.repeat_confirmed:
             raise refusals.RepeatAsked(wanted.repeat)
-        return Placed(_added(_new_order(wanted, line, wish), wish.actor), created=True)
+        code = wanted.pay_code or pay_codes.one_of_many(current_store_id())
+        row = new_row(wanted.source, line, wish) | {"pay_code": code}
+        return Placed(added(row, wish.actor), created=True)
 
 
-def _added(values: dict[str, Any], actor: Actor) -> Order:
+def added(values: dict[str, Any], actor: Actor) -> Order:
     """The row and the first line of its timeline."""
     first = timeline.line(
         values["store_id"],
@@ -142,15 +147,14 @@ def _added(values: dict[str, Any], actor: Actor) -> Order:
     return round_trip.made(Order, row)
 
 
-def _new_order(wanted: Wanted, line: ShelfLine, wish: _Wish) -> dict[str, Any]:
+def new_row(source: Any, line: ShelfLine, wish: Wish) -> dict[str, Any]:
+    """The columns of a new order of the current store. `source`: see `Wanted`."""
     store_id = current_store_id()
-    source = wanted.source
     now = clock.now()
     return {
         "store_id": store_id,
         "code": new_code(),
         "order_ref": new_order_ref(),
-        "pay_code": wanted.pay_code or pay_codes.one_of_many(store_id),
         "idempotency_key": wish.idempotency_key,
         "source": wish.source,
         "customer_name": wish.customer_name.strip()[:60],
@@ -175,6 +179,12 @@ def _new_order(wanted: Wanted, line: ShelfLine, wish: _Wish) -> dict[str, Any]:
         "placed_device": wish.caller.device_key,
         "placed_address": wish.caller.address_key,
     }
+
+
+def _refuse_out_of_hours(wanted: Wanted) -> None:
+    """For what customers order themselves: at the counter somebody is there."""
+    if wanted.store is not None and opening_hours.is_shut(wanted.store):
+        raise refusals.StoreClosed(opening_hours.away(wanted.store))
 
 
 def _sellable(wanted: Wanted, bundle_id: int) -> ShelfLine:

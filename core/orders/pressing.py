@@ -15,15 +15,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 
 from core import availability, ledger
-from core.accounts.users import User
+from core.accounts.users import Membership, User
 from core.audit import WORKER, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.orders import refusals, releasing
 from core.orders.advancing import locked
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.orders.states import WORK
 from core.orders.timeline import log
+
+_MAY_PRESS = ("owner", "cashier")
+"""Roles in a store."""
 
 
 def process(code: str, actor: Actor, access_no: int | None = None) -> Order:
@@ -143,7 +147,7 @@ def going(*ours: ColumnElement[bool]) -> Select[Any]:
     """What the presses of orders that meet `ours` will take, in pesewas."""
     return select(
         func.coalesce(func.sum(Order.agent_price_pesewas), 0).label("pesewas")
-    ).where(Order.state == "pending", Order.release_at.is_not(None), *ours)
+    ).where(Order.state == "pending", Order.release_at.is_not(None), REAL, *ours)
 
 
 def free_pesewas() -> int:
@@ -194,7 +198,7 @@ def _let_go(order_id: int) -> datetime | None:
         if 0 < left_s <= config.current().undo_s:
             return order.release_at
         by = order.release_by
-        _refuse_other_hands(by)
+        _refuse_other_hands(by, order.store_id)
         now = availability.now()
         releasing.refuse(order, now)
         text = f"{by['name']} confirmed the payment and processed it."
@@ -213,7 +217,7 @@ def _refuse_short(order: Order) -> None:
 
 def short_of(order: Order, left_pesewas: int) -> refusals.InsufficientWallet | None:
     """The refusal of an order that what is left of the wallet does not reach for."""
-    if left_pesewas >= order.agent_price_pesewas:
+    if order.is_test or left_pesewas >= order.agent_price_pesewas:
         return None
     short = ledger.InsufficientWallet(order.agent_price_pesewas, left_pesewas)
     return refusals.InsufficientWallet(
@@ -221,18 +225,21 @@ def short_of(order: Order, left_pesewas: int) -> refusals.InsufficientWallet | N
     )
 
 
-def _refuse_other_hands(by: dict[str, object]) -> None:
-    """A press counts while its person's log-in does: not after a new password, role, removal or
-    log-out everywhere."""
+def _refuse_other_hands(by: dict[str, object], store_id: int) -> None:
+    """A press counts while its person's log-in does, and their work in the store: not after a new
+    password, role, removal or log-out everywhere."""
     if by["user_id"] is None or by["access_no"] is None:
         return
     found = db.session.execute(
-        select(User.access_no, User.removed_at).where(User.id == by["user_id"])
+        select(User.access_no, User.removed_at, Membership.role)
+        .join(Membership, Membership.user_id == User.id)
+        .where(User.id == by["user_id"], Membership.store_id == store_id)
     ).first()
     if (
         found is None
         or found.removed_at is not None
         or found.access_no != by["access_no"]
+        or found.role not in _MAY_PRESS
     ):
         raise refusals.WrongState(
             f"{by['name']} pressed Process, and what they may do here has changed since."

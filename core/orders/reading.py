@@ -11,7 +11,14 @@ from core.availability import Now
 from core.base import clock, config, money
 from core.base.language import later, say
 from core.catalog import Bundle
-from core.orders import estimates, giving_back, held_up, not_received, telling
+from core.orders import (
+    estimates,
+    giving_back,
+    held_up,
+    not_received,
+    telling,
+    testing,
+)
 from core.orders.held_up import Held
 from core.orders.model import Order
 from core.orders.states import AGENT_LOOKS, LOOKS, WAIT_TEXT, Look, State
@@ -60,6 +67,9 @@ def customer_words(
     money then.
     """
     look = _look(order)
+    if order.is_test:
+        label = testing.label(say(look.label))
+        return Words(label, testing.customer_sentence(), look.icon)
     late = _came_late(order)
     if late == "delivered":
         return Words(
@@ -118,6 +128,9 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
 
     With `held`, also what keeps a new order from being processed.
     """
+    if order.is_test:
+        look = agent_look(order)
+        return Words(look.label, testing.agent_sentence(order), look.icon)
     back = money.cedis(order.agent_price_pesewas)
     waiting = (
         f"Waiting: {WAIT_TEXT[order.wait_reason]}. In line since {_at(order.queued_at)}."
@@ -169,6 +182,8 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
 def agent_look(order: Order) -> Look:
     """Label and icon of `agent_words`, for lists."""
     look = AGENT_LOOKS[order.state] if order.release_at is None else _GOES
+    if order.is_test:
+        return Look(testing.label(look.label), look.icon)
     if order.owes_back:
         look = Look(giving_back.label(order), look.icon)
     if _is_unclear(order):

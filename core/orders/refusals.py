@@ -48,6 +48,12 @@ class NetworkPaused(OrderRefused):
     word = "Paused"
 
 
+class OnHold(OrderRefused):
+    """Its store has set it aside."""
+
+    word = "On hold"
+
+
 class NotBuyable(OrderRefused):
     """It cannot be bought at the supplier now. `stop` says why and since when."""
 
@@ -121,6 +127,18 @@ class RepeatAsked(OrderRefused):
             )
         )
         self.earlier = earlier
+
+
+class Blocked(OrderRefused):
+    """The store takes no orders for this number. `why` is for its agent alone."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            say(
+                "This store takes no orders for this number. If that is a mistake, ask the store."
+            )
+        )
+        self.why = why
 
 
 class TooManyOrders(OrderRefused):

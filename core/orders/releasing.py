@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core import availability, catalog, ledger, outbox
+from core import availability, catalog, ledger, online, outbox
 from core.audit import WORKER, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.language import later, say
 from core.base.preconditions import inside_use_case
-from core.orders import refusals, sourcing
+from core.orders import asides, refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
@@ -138,6 +138,9 @@ def refuse(order: Order, now: availability.Now) -> None:
     if order.state != "pending":
         label = AGENT_LABELS[order.state].lower()
         raise refusals.Over(f"This order is {label}: it cannot be processed.")
+    asides.refuse(order)
+    if order.is_test:
+        return  # nothing is bought for it
     refuse_paused(order.network, now)
     sourcing.refuse(order, catalog.hold([order.bundle_id])[order.bundle_id])
 
@@ -151,10 +154,14 @@ def put_in_line(
     """A locked pending order goes in line: its agent price held, a row in the outbox, and why it
     must wait, if it must.
 
-    `now` is what can be bought. Raises `InsufficientWallet`.
+    `now` is what can be bought. Raises `OnHold`, whatever road led here, and `InsufficientWallet`.
     """
+    asides.refuse(order)
+    if actor.kind == "agent":
+        order.taken_by, order.taken_at = actor.name, clock.now()
     estimate = now.to_keep(order.network, order.bundle_id)
-    order.estimate_minutes = estimate.minutes if estimate else None
+    if estimate is not None and not order.is_test:
+        order.estimate_minutes = estimate.minutes
     try:
         move(
             order,
@@ -167,9 +174,11 @@ def put_in_line(
         raise refusals.InsufficientWallet(
             short.needed_pesewas, short.available_pesewas, short.sentence
         ) from short
+    except online.Unfit as unfit:
+        raise refusals.WrongState(unfit.sentence) from unfit
     stop = now.holds_up(order.network, order.bundle_id)
     if (
-        stop is not None and stop.reason in WAIT_TEXT
+        stop is not None and stop.reason in WAIT_TEXT and not order.is_test
     ):  # the worker looks for itself, and may find otherwise
         order.wait_reason = stop.reason
         log(
@@ -186,7 +195,8 @@ def have_looked_at(order: Order, at: datetime | None = None) -> None:
     """Make the row of a locked order due at `at` (default now); add it when there is none."""
     row = outbox.of_order(order.id, lock=True)
     if row is None:
-        outbox.add("deliver_order", order.id, store_id=order.store_id, due_at=at)
+        kind: outbox.Kind = "play_test_order" if order.is_test else "deliver_order"
+        outbox.add(kind, order.id, store_id=order.store_id, due_at=at)
     else:
         outbox.make_due(row, at)
 

@@ -25,6 +25,7 @@ def price_now(order: Order) -> int | None:
     bundle = catalog.by_id(order.bundle_id)
     if (
         order.state != "pending"
+        or order.is_test
         or order.repriced_at is not None
         or bundle is None
         or not bundle.is_sold
@@ -50,6 +51,10 @@ def process_at(
         order = releasing.locked_by_code(code)
         if order.was_processed:
             return order
+        if order.is_test:
+            raise refusals.WrongState(
+                "This is a test order: it costs nothing to process."
+            )
         if order.state != "pending":
             raise refusals.WrongState(
                 f"This order is {AGENT_LABELS[order.state].lower()}: it cannot be processed."

@@ -23,6 +23,7 @@ from core.base.preconditions import needs_across_stores
 from core.orders import refusals
 from core.orders.advancing import locked, move
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.orders.timeline import log
 
 _ASKED_FIRST = (
@@ -54,7 +55,9 @@ def note_restore(*, told: bool = False) -> int | None:
                 .where(
                     Order.state.in_(
                         ("awaiting_payment", "pending", "queued", "submitting")
-                    )
+                    ),
+                    # no supplier ever had a test order
+                    REAL,
                 )
                 .order_by(Order.id)
                 .with_for_update(key_share=True)

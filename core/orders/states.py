@@ -30,7 +30,12 @@ WORK: frozenset[State] = frozenset({"queued", "submitting", "processing", "faile
 """States in which fulfilment still has something to do."""
 
 Posting = Literal[
-    "hold", "commit_if_none_open", "capture", "release", "supplier_refund_if_seen"
+    "hold",
+    "commit_if_none_open",
+    "capture",
+    "release",
+    "owe_if_paid",
+    "supplier_refund_if_seen",
 ]
 
 
@@ -49,7 +54,9 @@ TRANSITIONS: tuple[Move, ...] = (
     Move("awaiting_payment", "cancelled", (), "the customer cancelled"),
     Move("awaiting_payment", "expired", (), "no payment came"),
     Move("pending", "queued", ("hold",), "the agent processed it"),
-    Move("pending", "cancelled", (), "the customer or the agent cancelled"),
+    Move(
+        "pending", "cancelled", ("owe_if_paid",), "the customer or the agent cancelled"
+    ),
     Move("pending", "expired", (), "nobody processed it for a day"),
     Move("queued", "submitting", (), "a worker claimed it"),
     Move("queued", "cancelled", ("release",), "the agent cancelled"),

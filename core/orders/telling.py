@@ -14,7 +14,7 @@ from statistics import median
 from sqlalchemy import Index, select, text
 
 from core.audit import CUSTOMER, Actor
-from core.base import clock, money
+from core.base import clock, config, money
 from core.base.db import db, transaction
 from core.base.language import later, say
 from core.base.tenancy import current_store_id
@@ -62,6 +62,10 @@ def tell(code: str, payment: Payment) -> Order:
     """
     with transaction():
         order = locked_by_code(code)
+        if order.is_test:
+            raise refusals.WrongState(
+                say("This is a test order: nothing is to be paid.")
+            )
         if order.state != "pending":
             raise refusals.Over(_why_over(order))
         if _of(order) == payment and not is_not_found(order):
@@ -138,7 +142,8 @@ def may_note_not_found(order: Order) -> bool:
 def may_tell(order: Order) -> bool:
     """Whether the customer is offered to say it: not while what they said is still to be looked
     at."""
-    return order.state == "pending" and (order.told_at is None or is_not_found(order))
+    is_open = order.state == "pending" and not order.is_test
+    return is_open and (order.told_at is None or is_not_found(order))
 
 
 def usually_answers_min() -> int | None:
@@ -177,18 +182,32 @@ def customer_words(order: Order, store: str) -> str:
         store=store,
         at=clock.shown(order.told_at),
     )
-    return until_answered(order, told, say("The order is sent as soon as they see it."))
+    meanwhile = say("The order is sent as soon as they see it.")
+    return until_answered(order, told, meanwhile, _owner_asked_from(order))
 
 
-def until_answered(order: Order, told: str, meanwhile: str) -> str:
-    """What was told, and what is so until the store answers; once it has not for long, that the
-    owner was asked."""
+def until_answered(order: Order, told: str, meanwhile: str, until: datetime) -> str:
+    """What was told, what is so until the store answers, and when the owner is asked if it does
+    not; then, that the owner was asked."""
     if order.owner_asked_at is not None:
         meanwhile = say(
             "They have not answered for long, so Makola was asked at %(at)s.",
             at=clock.shown(order.owner_asked_at),
         )
-    return f"{told} {meanwhile}"
+        return f"{told} {meanwhile}"
+    otherwise = say(
+        "If there is no answer by %(at)s, Makola is asked.", at=clock.shown(until)
+    )
+    return f"{told} {meanwhile} {otherwise}"
+
+
+def _owner_asked_from(order: Order) -> datetime:
+    """When a told payment that nobody looked for becomes the owner's: as `unanswered` asks."""
+    assert order.told_at is not None
+    day = clock.delta(config.current().answer_s)
+    first = order.told_first_at or order.told_at
+    last, turn = first + 2 * day, order.told_at + day
+    return min(turn, last) if order.told_at < last else turn
 
 
 def agent_words(order: Order) -> str:

@@ -30,6 +30,7 @@ from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.orders.advancing import locked
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.outbox import OutboxRow
 
 
@@ -43,21 +44,23 @@ class FloatWait:
     least_cost_pesewas: int
 
 
-Turn = Literal["news", "free", "purchase", "other"]
+Turn = Literal["news", "free", "purchase", "other", "notice"]
 TURNS: tuple[Turn, ...] = get_args(Turn)
-"""Who goes before whom with the supplier's calls. *Free* needs none. Within *other*, people who
-wait go before routine."""
+"""Who goes before whom with the supplier's calls. *Free* needs none, nor does a *notice*
+to a device, which waits for all that buys. Within *other*, people who wait go before routine."""
 _IN_LINE = (
     select(Order.id)
-    .where(Order.id == OutboxRow.order_id, Order.state == "queued")
+    .where(Order.id == OutboxRow.order_id, Order.state == "queued", REAL)
     .exists()
 )
-_FREE = OutboxRow.kind == "prove_books"
+_FREE = OutboxRow.kind.in_(("prove_books", "play_test_order"))
+_NOTICE = OutboxRow.kind == "notify_device"
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
-    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE),
+    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE, ~_FREE),
     "free": _FREE,
     "purchase": _IN_LINE,
-    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE),
+    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE),
+    "notice": _NOTICE,
 }
 
 
@@ -93,6 +96,7 @@ _WAITS_FOR_FLOAT = and_(
     # as a constant: a plan for any values uses the index of what is open for it alone
     Order.state == literal_column("'queued'"),
     Order.wait_reason == "float",
+    REAL,
 )
 SOME_WAIT_FOR_FLOAT = select(Order.id).where(_WAITS_FOR_FLOAT).exists()
 """In a statement: whether some order waits for float."""
@@ -186,6 +190,7 @@ def _waiting(reason: str) -> Select[int, int]:
         .where(
             Order.state == "queued",
             Order.wait_reason == reason,
+            REAL,
             OutboxRow.done_at.is_(None),
             or_(Order.submitted_at.is_(None), Order.submitted_at <= tried_again),
         )

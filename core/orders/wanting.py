@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Select,
     Text,
     bindparam,
     select,
@@ -27,6 +28,7 @@ from core.catalog import Bundle, ShelfLine, StoreBundle, SupplierOffer
 from core.orders import crowding, pay_codes
 from core.orders.crowding import Caller
 from core.orders.model import Order
+from core.orders.real import REAL
 from core.stores import Store
 
 _NO_REPEAT = ("cancelled", "expired", "refunded")
@@ -103,7 +105,7 @@ def _wanted(
     return Wanted(
         round_trip.made(Store, stores_[0]) if stores_ else None,
         availability.of_row(now[0]),
-        catalog.shelf_line_of(*line[:5]) if line else None,
+        catalog.shelf_line_of(*line[: catalog.OF_SHELF]) if line else None,
         line,
         counts[0],
         round_trip.made(Order, repeats[0]) if repeats else None,
@@ -128,10 +130,9 @@ def _asks(values: dict[str, Any]) -> list[Ask]:
     return [ask.given(**values) for ask in _to_look()]
 
 
-@cache
-def _to_look() -> list[Ask]:
-    of_bundle = Bundle.id == _given("bundle_id", Bundle.id)
-    line = (
+def to_sell() -> Select[Any]:
+    """Lines of the shelf, each with what a new order copies of it beside its price."""
+    return (
         catalog.sellable()
         .add_columns(
             Bundle.agent_price_pesewas,
@@ -140,8 +141,13 @@ def _to_look() -> list[Ask]:
             SupplierOffer.capacity,
         )
         .join(SupplierOffer, SupplierOffer.id == Bundle.offer_id)
-        .where(StoreBundle.store_id == _store_id(), of_bundle)
     )
+
+
+@cache
+def _to_look() -> list[Ask]:
+    of_bundle = Bundle.id == _given("bundle_id", Bundle.id)
+    line = to_sell().where(StoreBundle.store_id == _store_id(), of_bundle)
     same = (
         select(column).where(of_bundle).scalar_subquery()
         for column in (Bundle.network, Bundle.mb)
@@ -154,6 +160,7 @@ def _to_look() -> list[Ask]:
             Order.recipient_msisdn == _given("recipient", Order.recipient_msisdn),
             Order.network == network,
             Order.mb == mb,
+            REAL,
             Order.created_at > _given("repeated_after", Order.created_at),
             *(Order.state != state for state in _NO_REPEAT),
         )

@@ -17,6 +17,7 @@ from sqlalchemy import func, or_, select
 from core.base import clock, money, phones
 from core.base.db import db
 from core.orders import Order, codes_in, pay_codes
+from core.orders.real import REAL
 from core.payments import chain
 from core.payments.formats import PROVIDERS
 from core.payments.model import PaymentMessage
@@ -85,6 +86,7 @@ def suggestions(message: PaymentMessage) -> list[Found]:
         select(Order)
         .where(
             Order.state == "pending",
+            REAL,
             Order.price_pesewas == message.amount_pesewas,
             Order.created_at < at + SKEW,
             ~select(PaymentMessage.id)
@@ -198,7 +200,7 @@ def _of_codes(codes: set[str]) -> dict[str, Order]:
         return {}
     wanted = sorted(codes)
     theirs = or_(Order.pay_code.in_(wanted), Order.code.in_(wanted))
-    orders = list(db.session.scalars(select(Order).where(theirs)))
+    orders = list(db.session.scalars(select(Order).where(theirs, REAL)))
     by_either = {order.pay_code: order for order in orders if order.pay_code}
     return by_either | {order.code: order for order in orders}
 

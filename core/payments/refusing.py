@@ -36,6 +36,8 @@ def refuse(message: PaymentMessage, order: Order) -> None:
             "The same transaction pays an order already, by a message with another amount or"
             " balance. Take that back first, if it was not true."
         )
+    if order.is_test:
+        raise NotMatched("This is a test order: no payment is for it.")
     if order.state == "awaiting_payment":
         raise NotMatched("This order is to be paid online.")
     if order.is_masked:

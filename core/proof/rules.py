@@ -17,6 +17,7 @@ from core import ledger
 from core.base import money
 from core.base.db import db
 from core.orders.states import WORK
+from core.proof import kept, online
 
 NAMED = 20
 """A finding names so many subjects; the rest are counted."""
@@ -62,10 +63,10 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "limit": (
         "Accounts beyond their limit",
-        """
+        f"""
         SELECT name || coalesce(' of store ' || store_id, '') FROM accounts
-        WHERE (name IN ('wallet', 'held') AND balance_pesewas > 0) OR (name = 'in_flight' AND balance_pesewas < 0)
-        """,
+        WHERE (name IN {ledger.NEVER_DEBIT} AND balance_pesewas > 0) OR (name = 'in_flight' AND balance_pesewas < 0)
+        """,  # noqa: S608 - names of accounts
     ),
     "sums": (
         "Accounts whose sums of both sides are not those of their entries",
@@ -100,7 +101,7 @@ ROWS: dict[str, tuple[str, str]] = {
         SELECT s.slug FROM stores s JOIN (
           SELECT p.store_id, sum(e.amount_pesewas) AS out FROM postings p JOIN entries e ON e.posting_id = p.id
           JOIN accounts a ON a.id = e.account_id AND a.name = 'wallet'
-          WHERE p.kind IN ('fund_wallet', 'take_back') GROUP BY p.store_id
+          WHERE p.kind IN ('fund_wallet', 'take_back', 'fund_online', 'fund_reversed') GROUP BY p.store_id
         ) w ON w.store_id = s.id WHERE w.out > 0
         """,
     ),
@@ -119,14 +120,26 @@ ROWS: dict[str, tuple[str, str]] = {
         "People or memberships that are not as the audit says",
         "SELECT * FROM makola_people_off() AS subject",
     ),
+    "test_without_money": (
+        "Test orders that moved money, or are named by a call to the supplier or a payment",
+        f"""
+        SELECT {_CODE} FROM orders o WHERE o.is_test AND (
+          EXISTS (SELECT FROM postings p WHERE p.order_id = o.id) OR o.charged_pesewas IS NOT NULL
+          OR EXISTS (SELECT FROM supplier_calls c WHERE c.order_refs @> ARRAY[o.order_ref])
+          OR EXISTS (SELECT FROM payment_messages m WHERE m.order_id = o.id))
+        """,  # noqa: S608 - from above
+    ),
     "held_of_store": (
         "Stores whose held money is not the agent price of their orders under way",
         f"""
         SELECT s.slug FROM stores s JOIN accounts a ON a.store_id = s.id AND a.name = 'held' LEFT JOIN (
-          SELECT store_id, sum(agent_price_pesewas) AS price FROM orders WHERE state IN {_UNDER_WAY} GROUP BY store_id
+          SELECT store_id, sum(agent_price_pesewas) AS price FROM orders WHERE state IN {_UNDER_WAY} AND NOT is_test
+          GROUP BY store_id
         ) o ON o.store_id = s.id WHERE a.balance_pesewas <> -coalesce(o.price, 0)
         """,  # noqa: S608 - words of the state table
     ),
+    **kept.ROWS,
+    **online.ROWS,
 }
 """Rule → what its subjects are, and the query that finds them."""
 
@@ -156,7 +169,7 @@ WITH one AS (
     coalesce(m.commits, 0) AS commits, coalesce(m.open, 0) AS open, coalesce(m.postings, 0) AS postings,
     coalesce(m.held, 0) AS held, coalesce(m.in_flight, 0) AS in_flight,
     CASE WHEN m.open = 1 AND m.captures = 0 THEN m.last_charge ELSE 0 END AS due_in_flight
-  FROM orders o LEFT JOIN money m ON m.order_id = o.id
+  FROM orders o LEFT JOIN money m ON m.order_id = o.id WHERE NOT o.is_test
 )
 """  # noqa: S608 - words of the state table
 ORDERS: dict[str, tuple[str, str]] = {

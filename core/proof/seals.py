@@ -99,6 +99,9 @@ POSTING_COLUMNS = (
     "actor_name",
     "at",
 )
+ADDED_COLUMNS = ("subject",)
+"""Sealed behind the legs, and where there is one alone: postings of before have the seals of
+before."""
 ENTRY_COLUMNS = (
     "id",
     "store_id",
@@ -121,7 +124,10 @@ def _listed(alias: str, columns: Sequence[str]) -> str:
 # policies of row-level security let through.
 _DIGESTS = f"""
   SELECT x.id, x.digest FROM unnest(s.members) AS r(ids) CROSS JOIN LATERAL (
-    SELECT p.id, sha256(convert_to(json_build_array({_listed("p", POSTING_COLUMNS)}, legs.legs)::text, 'UTF8')) AS digest
+    SELECT p.id, sha256(convert_to((CASE WHEN p.subject IS NULL
+      THEN json_build_array({_listed("p", POSTING_COLUMNS)}, legs.legs)
+      ELSE json_build_array({_listed("p", POSTING_COLUMNS)}, legs.legs, {_listed("p", ADDED_COLUMNS)})
+    END)::text, 'UTF8')) AS digest
     FROM (SELECT * FROM postings WHERE id >= lower(r.ids) AND id < upper(r.ids) OFFSET 0) p
     LEFT JOIN (
       SELECT posting_id, json_agg(json_build_array({_listed("e", ENTRY_COLUMNS)},

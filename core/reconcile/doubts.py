@@ -27,7 +27,7 @@ _ORDERS = (
     " (WHERE kind IN ('supplier_refund', 'write_off')) FROM postings p WHERE p.order_id = o.id) > 0"
     " AS charge_is_open FROM orders o LEFT JOIN asked ON asked.order_id = o.id WHERE o.id IN"
     " (SELECT id FROM orders WHERE state IN ('submitting', 'failed') UNION SELECT order_id FROM"
-    " asked)"
+    " asked) AND NOT o.is_test"
 )
 DOUBTFUL = (
     text(f"SELECT jsonb_agg(to_jsonb(d) ORDER BY d.id) FROM ({_ORDERS}) d")  # noqa: S608 - it stands above

@@ -21,6 +21,7 @@ from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.catalog import Bundle
 from core.orders import Order
+from core.orders.real import REAL
 from core.reconcile.float_books import DROP, countable_pesewas
 from core.reconcile.unheard import PURCHASES, Unheard, unheard_calls
 from core.supplier import supply
@@ -87,7 +88,7 @@ def free_pesewas(link: SupplierState) -> int:
     sent = func.coalesce(func.sum(cost).filter(is_sent), 0)
     sent_since = func.coalesce(func.sum(cost).filter(is_sent, after_word), 0)
     in_line = select(queued + sent, queued + sent_since).where(
-        Order.state.in_(("queued", "submitting"))
+        Order.state.in_(("queued", "submitting")), REAL
     )
     line, since_word = db.session.execute(in_line).one()
     free = countable_pesewas(link) - int(line)

@@ -17,6 +17,7 @@ from core.base import clock
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.orders import Order
+from core.orders.real import REAL
 from core.orders.timeline import log
 from core.outbox import OutboxRow
 
@@ -87,13 +88,14 @@ def _could_explain(difference_pesewas: int, slack_pesewas: int) -> ColumnElement
         paid = or_(
             Order.state == "processing", and_(Order.state == "completed", recent)
         )
-        return and_(paid, _charge() <= difference_pesewas + slack_pesewas)
+        return and_(paid, REAL, _charge() <= difference_pesewas + slack_pesewas)
     given_up = or_(
         Order.state == "failed",
         and_(Order.state.in_(("refunded", "cancelled")), recent),
     )
     return and_(
         Order.attempt > 0,
+        REAL,
         or_(
             Order.state == "submitting",
             and_(given_up, _charge() <= slack_pesewas - difference_pesewas),

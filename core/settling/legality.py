@@ -57,6 +57,11 @@ class Facts:
 @needs_across_stores
 def judge(way: Way, facts: Facts) -> int | None:
     """Pesewas that this way would move now, None when it moves none. Raises `ActionRefused`."""
+    is_test = facts.order is not None and facts.order.is_test
+    if is_test and way.action not in ("look_again", "close"):
+        raise ActionRefused(
+            "This is a test order: no money moves for it. Close the case with words."
+        )
     if way.kind == "unexpected_charge" and way.action == "accept_loss":
         return _shortfall(facts)
     return _RULES[way.action](facts)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    CheckConstraint,
     Index,
     Insert,
     Select,
@@ -44,6 +45,8 @@ class SupplierCall(Model):
     __table_args__ = (
         Index("ix_supplier_calls_refs", "order_refs", postgresql_using="gin"),
         Index("ix_supplier_calls_endpoint", "endpoint", "id"),
+        # a reference of ours has one dash, its third sign: a test order's alone has this in it
+        CheckConstraint("strpos(order_refs::text, 'TEST-') = 0", name="of_real_orders"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

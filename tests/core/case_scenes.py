@@ -175,16 +175,12 @@ class Desk:
             "outbox",
             "audit",
             "cases",
+            "supplier_state",
         )
+        one = "(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {0} t) {0}"
+        all_of_them = ", ".join(map(one.format, tables))
         with tenancy.across_stores(), transaction() as session:
-            return {
-                table: session.execute(
-                    text(
-                        f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t"
-                    )
-                ).scalar()
-                for table in (*tables, "supplier_state")
-            }
+            return dict(session.execute(text(f"SELECT {all_of_them}")).mappings().one())
 
 
 def at_once(app: Flask, deeds: Sequence[Callable[[], Any]]) -> list[Any]:

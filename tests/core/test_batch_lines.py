@@ -182,6 +182,18 @@ class TestSplitting:
         assert found.lines == {2: "0241234567 5"}
 
     @pytest.mark.parametrize(
+        "line", ["024 123 4567 5 GB", "+233 24 123 4567 5", "0241234567 5 gigs please"]
+    )
+    def test_nor_one_whose_number_has_blanks_and_that_has_no_columns(
+        self, line: str
+    ) -> None:
+        found = splitting.split(f"number,size\n0551234567,2\n{line}")
+        wish = reading.read(found.lines[3])
+        assert (wish.recipient_msisdn, wish.mb) == (NUMBER, FIVE)
+        in_mb = splitting.split("number,MB\n0241234567 500").lines[2]
+        assert reading.read(in_mb).mb == 500
+
+    @pytest.mark.parametrize(
         ("text", "says"),
         [
             ("", "nothing in this list"),

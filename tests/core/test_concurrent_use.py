@@ -16,7 +16,15 @@ from flask import Flask
 from seed import FLOAT_PESEWAS, offers
 from sqlalchemy import update
 
-from core import cases, catalog, ledger, onboarding, orders, reconcile, stores
+from core import (
+    cases,
+    catalog,
+    ledger,
+    onboarding,
+    orders,
+    reconcile,
+    store_list,
+)
 from core.accounts import logins, users
 from core.audit import Actor
 from core.base import tenancy
@@ -72,7 +80,7 @@ def test_an_order_and_a_catalogue_sync_never_wait_for_each_other_in_a_circle(
     """The order holds its store and refers to its bundle; a sync with news holds the bundles and
     wants the store."""
     store_held, bundles_held = threading.Event(), threading.Event()
-    price, new_order = sync.price_new_bundles, placing._new_order
+    price, new_order = sync.price_new_bundles, placing.new_row
 
     def priced(store_id: int, markup_bp: int) -> int:
         bundles_held.set()
@@ -84,7 +92,7 @@ def test_an_order_and_a_catalogue_sync_never_wait_for_each_other_in_a_circle(
         return new_order(*about)
 
     monkeypatch.setattr(sync, "price_new_bundles", priced)
-    monkeypatch.setattr(placing, "_new_order", made_late)
+    monkeypatch.setattr(placing, "new_row", made_late)
 
     def synced() -> bool:
         assert store_held.wait(5)
@@ -229,7 +237,7 @@ def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
     """Store pages are kept by the store's version: two changes under one number would hide the
     second."""
     price = sync.price_new_bundles
-    before = {store.id: store.version for store in stores.all_stores()}
+    before = {store.id: store.version for store in store_list.all_stores()}
     tenancy.clear()
     db.session.remove()
 
@@ -250,7 +258,7 @@ def test_a_store_closed_during_a_sync_gets_a_version_of_its_own(
     with tenancy.across_stores():
         assert catalog.apply_sync("datamart", MORE).ok
     assert {
-        store.id: store.version - before[store.id] for store in stores.all_stores()
+        store.id: store.version - before[store.id] for store in store_list.all_stores()
     } == dict.fromkeys(before, 2)
 
 

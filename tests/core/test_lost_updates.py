@@ -220,6 +220,7 @@ def balance(app: Flask, postgres: dict[str, str]) -> Iterator[Callable[..., int]
 
 pytestmark = [
     pytest.mark.slow(seconds=4),
+    pytest.mark.servers,
     pytest.mark.skipif(os.cpu_count() == 1, reason="one core: nobody meets"),
 ]
 

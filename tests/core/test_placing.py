@@ -145,14 +145,14 @@ def test_two_orders_that_choose_one_pay_code_are_both_placed(
         return ["000000"]
 
     monkeypatch.setattr(pay_codes, "some", some)
-    make = placing._new_order
+    add = placing.added
 
-    def made(wanted: Wanted, *about: Any) -> dict[str, Any]:
-        if wanted.pay_code == "000000":
+    def added(values: dict[str, Any], *by: Any) -> Order:
+        if values["pay_code"] == "000000":
             both_chose.wait(10)
-        return make(wanted, *about)
+        return add(values, *by)
 
-    monkeypatch.setattr(placing, "_new_order", made)
+    monkeypatch.setattr(placing, "added", added)
     numbers = ("+233241111111", "+233242222222")
     placed = both_at_once(
         [
@@ -407,7 +407,7 @@ def test_a_store_cannot_close_between_the_look_and_the_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who closes it waits until the order is there, and finds it."""
-    make, refused = placing._new_order, []
+    make, refused = placing.new_row, []
 
     def closing(*about: Any) -> dict[str, Any]:
         superuser.execute("SET lock_timeout = 100")
@@ -419,7 +419,7 @@ def test_a_store_cannot_close_between_the_look_and_the_order(
             superuser.execute("RESET lock_timeout")
         return make(*about)
 
-    monkeypatch.setattr(placing, "_new_order", closing)
+    monkeypatch.setattr(placing, "new_row", closing)
     place()
     assert refused == [True]
 

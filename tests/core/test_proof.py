@@ -148,7 +148,35 @@ LEG = (
     "SELECT e.id FROM entries e JOIN accounts a ON a.id = account_id AND name = 'held' WHERE"
     f" posting_id = ({HOLD})"
 )
+PAYMENT = """INSERT INTO online_payments (id, store_id, purpose, order_id, reference, mode, amount_pesewas, state,
+  charged_pesewas, owed_pesewas, created_at, paid_at)
+  SELECT 77, store_id, 'order', id, 'R', 'live', 500, 'paid', 500, {0}, created_at, created_at FROM orders
+  WHERE id = {{queued}}"""
+PAYOUT = """INSERT INTO payouts (id, store_id, reference, amount_pesewas, fee_pesewas, way, account, account_name,
+  requested_by, requested_at) SELECT 77, id, 'mk-w-0000000000000077', 1, 0, 'momo', '1', 'x', 'x', now() FROM stores
+  WHERE slug = 'ama'"""
 DAMAGE = [
+    ("customer_funds", PAYMENT.format(0), "SELECT 'ama'"),
+    (
+        "earnings_pending",
+        "UPDATE orders SET paid_online = true, price_pesewas = price_pesewas + 1 WHERE id = {queued}",
+        "SELECT 'ama'",
+    ),
+    ("refund_due", PAYMENT.format(500), "SELECT 'ama'"),
+    ("payouts_open", PAYOUT, "SELECT 'ama'"),
+    ("payments_booked", PAYMENT.format(500), "SELECT 77"),
+    (
+        "refunds_booked",
+        """INSERT INTO gateway_refunds (id, store_id, payment_id, n, amount_pesewas, reason, state, asked_by, asked_at)
+        SELECT 77, id, 77, 1, 1, 'late', 'done', 'x', now() FROM stores WHERE slug = 'ama'""",
+        "SELECT 77",
+    ),
+    ("payouts_booked", PAYOUT, "SELECT 77"),
+    (
+        "paid_orders",
+        "UPDATE orders SET paid_online = true WHERE id = {queued}",
+        QUEUED,
+    ),
     # rule, the damage, the query for the subject that must be named
     (
         "total",
@@ -169,6 +197,20 @@ DAMAGE = [
         "entries_without_posting",
         f"DELETE FROM postings WHERE id = ({HOLD})",
         "SELECT {leg}",
+    ),
+    (
+        "earned",
+        "UPDATE store_days SET sales_pesewas = sales_pesewas + 1",
+        "SELECT 'ama'",
+    ),
+    (
+        "funded_as_asked",
+        """
+        INSERT INTO fund_requests (id, store_id, asked_at, asked_by, amount_pesewas, reference, reference_key, decision,
+          decided_at, decided_by, posting_id)
+        SELECT 77, store_id, at, 'x', 1, 'x', 'x', 'approved', at, 'x', id FROM postings WHERE id = ({hold})
+        """,
+        "SELECT 77",
     ),
     (
         "running_balance",
@@ -218,6 +260,12 @@ DAMAGE = [
         "people",
         "UPDATE users SET platform_role = 'owner' WHERE email = 'ama@example.test'",
         "SELECT 'user:' || id FROM users WHERE email = 'ama@example.test'",
+    ),
+    (
+        "test_without_money",
+        """UPDATE orders SET is_test = true, test_ending = 'delivered', order_ref = 'TEST-1', pay_code = NULL,
+        recipient_msisdn = '+233000000000', estimate_minutes = NULL WHERE id = {queued}""",
+        QUEUED,
     ),
     (
         "completed",
@@ -307,6 +355,7 @@ def test_every_rule_has_damage_that_breaks_it() -> None:
 
 
 CHANGES = [
+    "UPDATE postings SET subject = 'payment:1' WHERE id = {0}",
     "UPDATE postings SET note = note || '.' WHERE id = {0}",
     "UPDATE postings SET at = at + interval '1 microsecond' WHERE id = {0}",
     "UPDATE postings SET actor_name = 'Somebody' WHERE id = {0}",
@@ -493,7 +542,7 @@ def test_a_hash_can_be_worked_out_by_anybody(context: Flask) -> None:
 def test_every_column_of_the_books_is_sealed() -> None:
     """A new column needs its place in the seals, under a recipe that leaves the old ones
     verifiable."""
-    assert set(seals.POSTING_COLUMNS) == {
+    assert {*seals.POSTING_COLUMNS, *seals.ADDED_COLUMNS} == {
         column.name for column in Posting.__table__.columns
     }
     assert set(seals.ENTRY_COLUMNS) == {

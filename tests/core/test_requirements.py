@@ -30,6 +30,7 @@ READY = Facts(
     wallet_pesewas=1,
     wants_terms=False,
     has_terms=False,
+    has_test=True,
 )
 
 
@@ -68,6 +69,12 @@ def test_a_fact_that_goes_flips_its_item_and_no_other(
 def test_an_e_mail_address_keeps_no_store_from_being_opened(email: str) -> None:
     items = store_requirements(replace(READY, email=email))
     assert items[-1].key == "email" and requirements.missing(items) == []
+
+
+def test_a_test_order_is_asked_for_and_keeps_no_store_from_being_opened() -> None:
+    items = store_requirements(replace(READY, has_test=False))
+    asked = [(one.key, one.url) for one in items if one.state == "missing"]
+    assert asked == [("test", "/test-order")] and requirements.missing(items) == []
 
 
 def facts(slug: str = "ama") -> Facts:

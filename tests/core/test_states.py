@@ -58,7 +58,7 @@ def test_the_table_is_the_one_the_product_describes() -> None:
         ("failed", "refunded"): "supplier_refund release",
         ("submitting", "refunded"): "supplier_refund release",
         ("processing", "refunded"): "supplier_refund release",
-        ("pending", "cancelled"): "",
+        ("pending", "cancelled"): "owe",  # docs/decisions.md, 289
         ("awaiting_payment", "cancelled"): "",
         ("queued", "cancelled"): "release",
         ("awaiting_payment", "expired"): "",

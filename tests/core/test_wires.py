@@ -167,3 +167,45 @@ def test_earlier_keys_are_read_by_blanks_or_commas_and_the_present_one_signs() -
             "s" * 32,
         ]
     assert Config.from_environ(GOOD).signing_keys == ["s" * 32]
+
+
+TEST_KEY, LIVE_KEY = "sk_test_0123456789", "sk_live_0123456789"
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({}, None),
+        ({"SECRET_KEY": TEST_KEY, "MODE": "test"}, None),
+        ({"SECRET_KEY": LIVE_KEY, "MODE": "live", "PREVIOUS_SECRET_KEY": LIVE_KEY}, None),
+        ({"SECRET_KEY": TEST_KEY, "MODE": "test", "API_URL": "http://127.0.0.1:9"}, None),
+        ({"SECRET_KEY": LIVE_KEY, "MODE": "test"}, (
+         "PAYSTACK_SECRET_KEY is a live key, but PAYSTACK_MODE is test: set PAYSTACK_MODE=live,"
+         " or use the test key.")),
+        ({"SECRET_KEY": TEST_KEY, "MODE": "live"}, "is a test key, but PAYSTACK_MODE is live"),
+        ({"SECRET_KEY": LIVE_KEY, "MODE": "live", "PREVIOUS_SECRET_KEY": TEST_KEY},
+         "PAYSTACK_PREVIOUS_SECRET_KEY is a test key"),
+        ({"SECRET_KEY": TEST_KEY}, "PAYSTACK_MODE is missing: set it to test or live"),
+        ({"MODE": "test"}, "PAYSTACK_SECRET_KEY is missing: set it, or leave"),
+        ({"API_URL": "https://api.paystack.co"}, "PAYSTACK_SECRET_KEY is missing"),
+        ({"PREVIOUS_SECRET_KEY": TEST_KEY, "MODE": "test"}, "PAYSTACK_SECRET_KEY is missing"),
+        ({"SECRET_KEY": "pk_test_0123456789", "MODE": "test"}, "PAYSTACK_SECRET_KEY must be a secret key"),
+        ({"SECRET_KEY": TEST_KEY, "MODE": "sandbox"}, "PAYSTACK_MODE must be test or live"),
+        ({"SECRET_KEY": TEST_KEY, "MODE": "test", "API_URL": "http://api.paystack.co"},
+         "PAYSTACK_API_URL would send the keys to api.paystack.co in clear: use https://"),
+        ({"SECRET_KEY": LIVE_KEY, "MODE": "live", "API_URL": "http://127.0.0.1:9"},
+         "PAYSTACK_MODE is live, but PAYSTACK_API_URL is an address of this machine"),
+    ],
+)  # fmt: skip
+def test_keys_and_world_of_paystack_belong_together(
+    told: dict[str, str], says: str | None
+) -> None:
+    environ = {**GOOD, **{f"PAYSTACK_{name}": value for name, value in told.items()}}
+    if says is None:
+        config = Config.from_environ(environ)
+        assert config.paystack_mode == told.get("MODE", "")
+        return
+    with pytest.raises(ConfigError) as refused:
+        Config.from_environ(environ)
+    assert says in str(refused.value)
+    assert "0123456789" not in str(refused.value)

@@ -1,0 +1,54 @@
+"""How the settings of Paystack go together: a live key is never used by who believes to be testing.
+
+Decides about texts only; what each setting is for is said in `environment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.base import clear_text
+
+KEY = r"sk_(test|live)_[!-~]{4,200}"
+IS_KEY = "must be a secret key, which begins with sk_test_ or sk_live_, or empty."
+_NAMES = {
+    "PAYSTACK_SECRET_KEY": "paystack_secret_key",
+    "PAYSTACK_PREVIOUS_SECRET_KEY": "paystack_previous_key",
+}
+
+
+def problems(values: dict[str, Any]) -> Iterator[str]:
+    """What of these settings contradicts itself, each with its fix; `values` is what is given."""
+    mode = values.get("paystack_mode", "")
+    keys = {name: values[key] for name, key in _NAMES.items() if key in values}
+    for name, key in keys.items():
+        if mode and key[3:7] != mode:
+            yield _of_another_world(name, key[3:7], mode)
+    if keys and not mode:
+        yield "PAYSTACK_MODE is missing: set it to test or live, as the key is."
+    url = values.get("paystack_api_url", "")
+    if (keys or mode or url) and "PAYSTACK_SECRET_KEY" not in keys:
+        yield (
+            "PAYSTACK_SECRET_KEY is missing: set it, or leave all other settings of Paystack out."
+        )
+    if url:
+        yield from _of_address(url, mode)
+
+
+def _of_another_world(name: str, world: str, mode: str) -> str:
+    return (
+        f"{name} is a {world} key, but PAYSTACK_MODE is {mode}: set PAYSTACK_MODE={world}, or use"
+        f" the {mode} key."
+    )
+
+
+def _of_address(url: str, mode: str) -> Iterator[str]:
+    problem = clear_text.problem_of_api("PAYSTACK_API_URL", url)
+    if problem:
+        yield problem
+    elif mode == "live" and clear_text.is_of_this_machine(url):
+        yield (
+            "PAYSTACK_MODE is live, but PAYSTACK_API_URL is an address of this machine: leave"
+            " PAYSTACK_API_URL out."
+        )

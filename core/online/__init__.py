@@ -1,0 +1,84 @@
+"""Online payments in the books: the rows that the accounts are the sums of, and one function for
+each kind of posting that hangs on a payment, a refund, a payout or a dispute.
+
+`model` is the tables, `standing` says what is owed of a payment, `paying_in` takes money,
+`of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
+`switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
+is locked by its caller (`locked_payment`), after its order's.
+"""
+
+from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
+from core.online.of_orders import (
+    capture,
+    fee_to_agent,
+    give_back,
+    hold,
+    owe_of_order,
+    release,
+)
+from core.online.paying_back import (
+    ask_refund,
+    refund_by_transfer,
+    refund_done,
+    refund_returned,
+)
+from core.online.paying_in import (
+    fee_found,
+    fulfil_late,
+    fund,
+    owe,
+    pay_in,
+    settlement,
+    top_up,
+)
+from core.online.paying_out import (
+    payable,
+    payout_paid,
+    payout_returned,
+    payout_reversed,
+    request_payout,
+)
+from core.online.standing import due, locked, locked_payment, paying
+from core.online.switch import is_on, switch_platform, switch_store
+from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
+
+__all__ = [
+    "Dispute",
+    "GatewayRefund",
+    "OnlinePayment",
+    "Payout",
+    "Unfit",
+    "ask_refund",
+    "capture",
+    "due",
+    "fee_found",
+    "fee_to_agent",
+    "fulfil_late",
+    "fund",
+    "fund_reversed",
+    "give_back",
+    "hold",
+    "is_on",
+    "locked",
+    "locked_payment",
+    "loss_of",
+    "loss_to_agent",
+    "owe",
+    "owe_of_order",
+    "pay_in",
+    "payable",
+    "paying",
+    "payout_paid",
+    "payout_returned",
+    "payout_reversed",
+    "refund_by_transfer",
+    "refund_done",
+    "refund_returned",
+    "release",
+    "request_payout",
+    "reverse",
+    "settlement",
+    "switch_platform",
+    "switch_store",
+    "top_up",
+]

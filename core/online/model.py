@@ -1,0 +1,210 @@
+"""The rows of online payments. Amounts are in pesewas.
+
+What may be written at all is said by the tables: migration 0033 has the states, one open attempt an
+order, one open refund a payment, no more back than was paid, one open payout a store.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.base import clock
+from core.base.db import Model
+from core.base.refusal import Refusal
+from core.base.tenancy import StoreScoped
+
+OPEN_PAYOUT = ("requested", "approved", "submitting", "needs_owner", "in_transit")
+OPEN_REFUND = ("requested", "submitting", "open", "needs_details")
+
+
+class Unfit(Refusal):
+    """A posting that does not fit what is there. `sentence` says why, and what would."""
+
+
+class PricedOrder(Protocol):
+    """What is asked here of an order that is paid online."""
+
+    id: int
+    store_id: int
+    code: str
+    state: Any
+    paid_online: bool
+    price_pesewas: int
+    agent_price_pesewas: int
+
+
+class OnlinePayment(Model, StoreScoped):
+    """One attempt to pay, for an order or into a wallet, with a reference of its own."""
+
+    __tablename__ = "online_payments"
+    __table_args__ = (
+        UniqueConstraint("store_id", "id"),
+        ForeignKeyConstraint(
+            ["store_id", "order_id"], ["orders.store_id", "orders.id"]
+        ),
+        ForeignKeyConstraint(
+            ["store_id", "pays_order_id"], ["orders.store_id", "orders.id"]
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
+    """`order` or `wallet`."""
+    order_id: Mapped[int | None]
+    """The order it was asked for."""
+    pays_order_id: Mapped[int | None]
+    """The order it pays: that one, when it came in time and whole, or the new one of a late
+    payment. Each order is paid by one."""
+    reference: Mapped[str] = mapped_column(unique=True)
+    mode: Mapped[str]
+    """`live` or `test`, of the gateway's keys."""
+    amount_pesewas: Mapped[int]
+    """What was asked."""
+    # by the database alone: the stores' role may not write it
+    state: Mapped[str] = mapped_column(server_default="asked")
+    """*asked* → *open* (it has an address to pay at) → *paid*, *failed*, *refused* (other currency
+    or mode), or *watched* after its order's end and then *ended*. A late success still makes it
+    *paid*."""
+    charged_pesewas: Mapped[int | None]
+    fees_pesewas: Mapped[int | None]
+    """What the gateway kept; None until it says so."""
+    owed_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
+    """What was owed back of it by a posting of its own; that of its order's end is not in it."""
+    agent_fee_pesewas: Mapped[int | None]
+    """What of its fee the agent has borne: at delivery, or by cancelling."""
+    funded_at: Mapped[datetime | None]
+    """When it went into the wallet."""
+    gateway_id: Mapped[int | None]
+    channel: Mapped[str | None]
+    access_code: Mapped[str | None]
+    authorization_url: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    opened_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def subject(self) -> str:
+        return f"payment:{self.id}"
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it pays an order or went into the wallet."""
+        return self.pays_order_id is not None or self.funded_at is not None
+
+    @property
+    def worth_pesewas(self) -> int:
+        """X: what the customer or agent has of it, the price asked when it was taken, else all."""
+        in_time = self.pays_order_id is not None and self.pays_order_id == self.order_id
+        if in_time or self.funded_at is not None:
+            return self.amount_pesewas
+        return self.charged_pesewas or 0
+
+    @property
+    def fee_pesewas(self) -> int:
+        """F: what of that does not reach us, as far as it is known."""
+        got = (self.charged_pesewas or 0) - (self.fees_pesewas or 0)
+        return self.worth_pesewas - got
+
+
+class GatewayRefund(Model, StoreScoped):
+    """Money on its way back to who paid, with a life of its own."""
+
+    __tablename__ = "gateway_refunds"
+    __table_args__ = (
+        UniqueConstraint("payment_id", "n"),
+        ForeignKeyConstraint(
+            ["store_id", "payment_id"],
+            ["online_payments.store_id", "online_payments.id"],
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    payment_id: Mapped[int]
+    n: Mapped[int]
+    amount_pesewas: Mapped[int]
+    fee_pesewas: Mapped[int] = mapped_column(default=0)
+    """Of a transfer; borne by us."""
+    way: Mapped[str] = mapped_column(default="gateway")
+    reason: Mapped[str]
+    state: Mapped[str] = mapped_column(default="requested")
+    gateway_refund_id: Mapped[int | None]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime] = mapped_column(default=clock.now)
+    sent_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def subject(self) -> str:
+        return f"refund:{self.id}"
+
+
+class Payout(Model, StoreScoped):
+    """Earnings on their way to the agent."""
+
+    __tablename__ = "payouts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    amount_pesewas: Mapped[int]
+    fee_pesewas: Mapped[int]
+    way: Mapped[str]
+    fee_is_ours: Mapped[bool] = mapped_column(default=False)
+    """The fee of one that came back is the platform's loss, not the agent's."""
+    state: Mapped[str] = mapped_column(default="requested")
+    account: Mapped[str]
+    account_name: Mapped[str]
+    recipient_code: Mapped[str | None]
+    transfer_code: Mapped[str | None]
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime] = mapped_column(default=clock.now)
+    approved_by: Mapped[str | None]
+    approved_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    words: Mapped[str] = mapped_column(default="")
+
+    @property
+    def subject(self) -> str:
+        return f"payout:{self.id}"
+
+    @property
+    def whole_pesewas(self) -> int:
+        """With its fee."""
+        return self.amount_pesewas + self.fee_pesewas
+
+
+class Dispute(Model, StoreScoped):
+    """A payer, or somebody at the gateway, takes a payment back."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "payment_id"],
+            ["online_payments.store_id", "online_payments.id"],
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    payment_id: Mapped[int]
+    gateway_id: Mapped[int | None]
+    """None: no dispute of the gateway's, but a refund that we did not order."""
+    amount_pesewas: Mapped[int]
+    taken_pesewas: Mapped[int] = mapped_column(default=0)
+    """What the gateway took, once it did."""
+    category: Mapped[str]
+    state: Mapped[str] = mapped_column(default="needs_answer")
+    due_at: Mapped[datetime | None]
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, deferred=True)
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def subject(self) -> str:
+        return f"dispute:{self.id}"
