@@ -1,5 +1,6 @@
 """What the relay looks after besides ringing: a restored database, a clock that was set, orders
-whose day is over, how long deliveries take, rows past their keeping time."""
+whose day is over, how long deliveries take, who is to be told of notices, rows past their keeping
+time."""
 
 from __future__ import annotations
 
@@ -7,12 +8,15 @@ from datetime import datetime
 
 import structlog
 
-from core import clock_changes, orders, pruning
-from core.accounts import guessing, logins
+from core import clock_changes, leases, notices, orders, pruning
+from core.accounts import guessing, invitations, logins, new_devices
 from core.base import clock, config, heartbeats
 from core.base.preconditions import needs_across_stores
 
 log = structlog.get_logger("relay")
+
+NOTICES_S = 5
+NOTICES_AT_ONCE = 3
 
 
 def watch_restore() -> None:
@@ -61,6 +65,27 @@ def count_deliveries(counted_at: datetime | None) -> datetime:
     return now
 
 
+def look_for_notices(looked_at: datetime | None) -> datetime:
+    """Make due who is to be told of something, when that was last done `NOTICES_S` ago or never.
+    Returns when it was done."""
+    now = clock.now()
+    # it may have been set back
+    if looked_at is not None and abs(now - looked_at) < clock.delta(NOTICES_S):
+        return looked_at
+    notices.sending.hasten()
+    return now
+
+
+@needs_across_stores
+def room_for_notices(waiting: int) -> int:
+    """How many devices may be told now, while so many jobs wait for a worker: a push service may
+    take its time, and workers are there to buy, so one of them is left alone. One device at a
+    time always may be told, or a busy evening would tell nobody."""
+    under_way = leases.under_way("notify_device")
+    most = min(NOTICES_AT_ONCE, config.current().workers - 1)
+    return max(0 if under_way else 1, most - under_way - waiting)
+
+
 @needs_across_stores
 def tidy() -> None:
     """Delete call lines, webhooks and finished requests past their keeping time, and mask old
@@ -69,5 +94,8 @@ def tidy() -> None:
     masked = orders.forget_old()
     if masked:
         log.info("masked old numbers", orders=masked)
-    gone = pruning.prune() + logins.prune() + guessing.prune() + heartbeats.prune()
+    of_people = (
+        logins.prune() + guessing.prune() + invitations.prune() + new_devices.prune()
+    )
+    gone = pruning.prune() + of_people + heartbeats.prune()
     log.info("tidied", rows=gone)

@@ -22,7 +22,7 @@ from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
 from core.base.db import transaction
 from core.leases import Lease
-from fulfilment import catalog_sync, prove
+from fulfilment import catalog_sync, notices, prove, testing
 from fulfilment.buying import balance, steps
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
@@ -43,6 +43,8 @@ HANDLERS: dict[str, Handler] = {
     "sync_catalogue": Handler(catalog_sync.sync),
     "refresh_balance": Handler(balance.refresh),
     "prove_books": Handler(prove.prove),
+    "play_test_order": Handler(testing.play, testing.begin),
+    "notify_device": Handler(notices.tell),
 }
 
 
@@ -140,6 +142,9 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     """A bug of ours stopped this row: look again later, not at once and for ever, and tell a
     person."""
     name = type(bug).__name__
+    if outbox.SUBJECTS[lease.kind] == "device":
+        leases.finish(lease, clock.after(_AGAIN_S))
+        return
     if outbox.SUBJECTS[lease.kind] != "order":
         leases.finish(
             lease,

@@ -98,7 +98,7 @@ def run(app: Flask, stop: threading.Event) -> None:
     that is down."""
     settings = config.current()
     tidy_at = drafts_at = clock.now()
-    counted_at = None
+    counted_at = noticed_at = None
     clocks = clock_changes.Watch()
     listener = Listener(app)
     looked_at = False
@@ -114,12 +114,13 @@ def run(app: Flask, stop: threading.Event) -> None:
                 )
                 housekeeping.expire()
                 counted_at = housekeeping.count_deliveries(counted_at)
+                noticed_at = housekeeping.look_for_notices(noticed_at)
                 rung = round_once(app.extensions["redis"])
                 looked_at = _is_looked_at(app.extensions["redis"])
                 ask_timed()
                 heartbeats.record("relay")
                 if clock.now() >= drafts_at:
-                    orders.prune_drafts()
+                    orders.prune_unplaced()
                     drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
                     housekeeping.tidy()
@@ -157,6 +158,7 @@ def round_once(connection: Redis) -> int:
     besides = _in_the_list(connection) if waiting else []
     calls = budget.room(supply.state())
     left = calls["purchase"]
+    notices = housekeeping.room_for_notices(waiting) if "notice" in turns else 0
     rung = 0
     for turn in turns:
         may = {
@@ -164,6 +166,7 @@ def round_once(connection: Redis) -> int:
             "free": room,
             "purchase": left - waiting,
             "other": min(left, calls["other"]) - waiting,
+            "notice": notices,
         }[turn]
         if min(may, room - rung) <= 0:
             continue
@@ -176,7 +179,7 @@ def round_once(connection: Redis) -> int:
         )
         _enqueue(queue_of(connection), leased, first=turn == "news")
         rung += len(leased)
-        left -= 0 if turn == "free" else len(leased)
+        left -= 0 if turn in ("free", "notice") else len(leased)
     return rung
 
 

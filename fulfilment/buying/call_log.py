@@ -1,11 +1,11 @@
-"""Keeps every call to a supplier in the log that people read. Wired to the client by wsgi.py."""
+"""Keeps every call to a supplier or a gateway in the log that people read. Wired by wsgi.py."""
 
 from __future__ import annotations
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from core.supplier import records
+from core.supplier import records, supply
 from fulfilment.buying import supplier_link
 from integrations.ports import CallRecord
 
@@ -34,7 +34,9 @@ def record(call: CallRecord) -> None:
         "note": call.note,
         "duration_ms": call.duration_ms,
     }
-    since = call.started_at if call.outcome == "ok" else None
+    # a gateway's good answer says nothing of the supplier, whose stop it must not end
+    is_good_news = call.outcome == "ok" and call.supplier == supply.SUPPLIER
+    since = call.started_at if is_good_news else None
     try:
         if records.record_call(
             endpoint=call.endpoint,

@@ -20,11 +20,12 @@ from core.base.db import transaction
 from core.orders import Order
 from core.supplier import records, supply
 from fulfilment import jobs
-from fulfilment.buying import balance, schedule, supplier_link
+from fulfilment.buying import balance, call_log, schedule, supplier_link
 from integrations.ports import (
     Absent,
     Accepted,
     Balance,
+    CallRecord,
     Found,
     NoAnswer,
     NotSent,
@@ -350,6 +351,36 @@ def test_a_list_that_cannot_be_read_changes_nothing_and_tells_the_line(
     assert (state.unreachable_since is not None) == (kind == "unreachable")
     assert (state.credentials_refused_since is not None) == (kind == "credentials")
     assert (state.closed_until is not None) == (kind == "rate_limited")
+
+
+def test_a_call_to_a_gateway_ends_no_stop_of_the_supplier(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = NoAnswer("credentials", "Invalid API key")
+    monkeypatch.setattr(desk.client, "balance", lambda: refused)
+    with tenancy.across_stores():
+        outbox.request("refresh_balance", SYSTEM)
+    desk.work()
+    desk.jump(1)
+    for name, is_stopped in (("paystack", True), ("datamart", False)):
+        call_log.record(
+            CallRecord(
+                name,
+                "verify",
+                "GET",
+                "/x",
+                ("MK-P-1",),
+                "",
+                200,
+                "",
+                "ok",
+                clock.now(),
+                5,
+            )
+        )
+        with tenancy.across_stores():
+            state = supply.state()
+        assert (state.credentials_refused_since is not None) is is_stopped, name
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from core.supplier import supply
 from fulfilment import relay
 from integrations.ports import PurchaseRequest, SubmitResult
 
+pytestmark = pytest.mark.matrix
+
 HOUR_S = 3_600.0
 CHANGES = [HOUR_S, -HOUR_S]
 
@@ -106,7 +108,7 @@ def watching() -> Watch:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.slow(seconds=8)
+@pytest.mark.slow(seconds=13)
 @pytest.mark.parametrize("by", CHANGES)
 def test_a_clock_change_at_any_step_sends_nothing_early_and_holds_nothing_up(
     story: Callable[..., Story], by: float

@@ -23,7 +23,7 @@ from core.supplier import supply
 from tests.support.claims import claim_one
 from tests.support.settings import Using
 
-pytestmark = pytest.mark.slow(seconds=0.2)
+pytestmark = [pytest.mark.slow(seconds=0.2), pytest.mark.matrix]
 
 OWNER = Actor("owner", "Owner")
 OLD = {"product_code": "YELLOW_1GB", "drop": True}

@@ -20,6 +20,8 @@ from integrations.ports import NoAnswer
 from integrations.sandbox import faults
 from integrations.sandbox.store import FIRST_ID, move_money
 
+pytestmark = pytest.mark.matrix
+
 
 def odd(desk: Desk, **figures: Any) -> None:
     plan = [{"fault": "odd_figures", "times": None, **figures}]

@@ -20,7 +20,7 @@ from core.outbox import OutboxRow
 from integrations.ports import Listing
 from integrations.sandbox import faults
 
-pytestmark = pytest.mark.slow(seconds=0.2)
+pytestmark = [pytest.mark.slow(seconds=0.2), pytest.mark.matrix]
 
 ONE_GB = "YELLOW_1GB"
 

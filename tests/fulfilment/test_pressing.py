@@ -12,7 +12,7 @@ from flask import Flask
 from seed import WALLET_PESEWAS
 
 from core import catalog, leases, orders, outbox, stores
-from core.accounts import logins, people, users
+from core.accounts import logins, people, staff, users
 from core.audit import CUSTOMER, SYSTEM, Actor
 from core.base import config, tenancy
 from core.base.db import db
@@ -251,7 +251,15 @@ def test_the_wallet_must_reach_for_all_that_wait_and_is_asked_again_when_they_go
     assert first.state == "pending" and "in your wallet" in str(first.release_refused)
 
 
-@pytest.mark.parametrize("what", ["password", "role", "removed", "everywhere"])
+def its_owner() -> Actor:
+    owner = users.by_email("ama@example.test")
+    assert owner is not None
+    return Actor("agent", owner.name, owner.id)
+
+
+@pytest.mark.parametrize(
+    "what", ["password", "role", "removed", "everywhere", "viewer here", "out of here"]
+)
 def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(
     desk: Desk, what: str
 ) -> None:
@@ -269,6 +277,10 @@ def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(
         people.set_membership(store, user.id, "viewer", SYSTEM)
     elif what == "removed":
         people.remove(user.id, SYSTEM)
+    elif what == "viewer here":
+        staff.set_role(store.id, user.id, "viewer", its_owner())
+    elif what == "out of here":
+        staff.remove(store.id, user.id, its_owner())
     else:
         people.log_out_everywhere(user.id, SYSTEM)
     desk.jump(UNDO_S + 1)
@@ -279,6 +291,17 @@ def test_a_press_counts_no_more_when_what_its_person_may_do_has_changed(
         and "changed since" in str(order.release_refused)
         and desk.charges() == []
     )
+
+
+def test_who_may_do_more_since_has_pressed_all_the_same(desk: Desk) -> None:
+    user, store = users.by_email("cashier@example.test"), stores.by_slug("ama")
+    assert user is not None and store is not None
+    actor = Actor("agent", user.name, user.id)
+    order = press(desk, actor=actor, access_no=user.access_no)
+    staff.set_role(store.id, user.id, "owner", its_owner())
+    desk.jump(UNDO_S + 1)
+    desk.work(2)
+    assert desk.charges() == [order.order_ref]
 
 
 def test_logged_out_here_alone_the_press_still_goes(desk: Desk) -> None:

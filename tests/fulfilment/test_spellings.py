@@ -20,6 +20,8 @@ from core.supplier import supply, webhook_events
 from fulfilment.buying import sizes
 from integrations.sandbox.store import DEFAULT_SECRET
 
+pytestmark = pytest.mark.matrix
+
 SAME = ("size_bare", "size_in_mb", "size_in_words", "size_as_number", "size_left_out")
 REFERENCES = ("reference_lower", "reference_padded")
 

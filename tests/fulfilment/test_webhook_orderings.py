@@ -32,6 +32,8 @@ from integrations.datamart.client import DataMart
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
 
+pytestmark = pytest.mark.matrix
+
 SHUFFLES = int(os.environ.get("MAKOLA_SHUFFLES", "25"))
 SEED = int(os.environ.get("MAKOLA_SEED", "20261123"))
 COPIES = 5
@@ -223,7 +225,7 @@ def teller(make_desk: Callable[..., Desk]) -> Teller:
     return Teller(desk)
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=38)
 @pytest.mark.timeout(1_200)
 def test_five_of_each_webhook_in_any_order_end_like_one_of_each_in_order(
     teller: Teller,
