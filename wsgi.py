@@ -1,5 +1,4 @@
-"""Puts Makola together: settings, database, edge, rooms, supplier. Nothing imports this file;
-programs name it.
+"""Puts Makola together: settings, database, edge, rooms, supplier. Programs name it, no file does.
 
 `flask --app wsgi web` serves it, `flask --app wsgi …` runs its other commands. Importing it
 reads no environment and opens nothing.
@@ -7,14 +6,18 @@ reads no environment and opens nothing.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
 from pathlib import Path
 
+# Nothing that is read here is garbage: a process starts an eighth sooner when nobody looks.
+COLLECTS = gc.isenabled()
+gc.disable()
+
 from click import ClickException
 from flask import Flask
-from flask_migrate import Migrate
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -24,7 +27,7 @@ import core.base.config
 import edge
 import http_server.cli
 import storefront
-from core import outbox
+from core import notices, outbox
 from core.base import clear_text, clock, connections, db, poolers, rights
 from core.base.config import Config, ConfigError
 from core.orders import watching
@@ -35,7 +38,13 @@ from fulfilment import relay, webhooks
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.ports import Supplier
+from integrations.push_port import Push
+from integrations.webpush import WebPush
+from integrations.webpush.command import push_key_command
 from operations import cli
+
+if COLLECTS:
+    gc.enable()
 
 ROOT = Path(__file__).resolve().parent
 
@@ -106,7 +115,9 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     cli.register(app)
     admin_console.commands.register(app)
     http_server.cli.register(app)
+    app.cli.add_command(push_key_command)
     app.extensions["supplier"] = supplier or data_mart(settings)
+    app.extensions["push"] = web_push(settings)
     outbox.ring = relay.ring
     watching.keep, watching.keep_look = relay.watch, relay.look
     return app
@@ -149,7 +160,6 @@ def connect_database(app: Flask, settings: Config) -> None:
     with app.app_context():
         for engine in db.db.engines.values():
             connections.limit_waits(engine, answer_s=ANSWER_S, ping_s=PING_S)
-    Migrate(app, db.db, directory=str(ROOT / "migrations"))
     RoleGuard(app).install()
     clock.offset_source = ClockJumps(app).seconds if settings.clock_jumps else None
 
@@ -186,6 +196,14 @@ def data_mart(settings: Config) -> Supplier:
         webhook_body_secret=settings.webhook_body_secret,
         webhook_static_token=settings.webhook_static_token,
     )
+
+
+def web_push(settings: Config) -> Push:
+    """Push services ask for an address at which they find whoever sends."""
+    contact = settings.security_contact
+    if not contact.startswith(("mailto:", "https:")):
+        contact = settings.address("portal")
+    return WebPush(settings.push_key, contact, notices.devices.may_be_called, clock.now)
 
 
 class RoleGuard:

@@ -1,5 +1,5 @@
 """The commands that keep the place running: `relay`, `worker`, `supervise`, `prove`, `seed`,
-`customer …`, `backup` and its restore. Those of `supplier …` are in `supplier_commands`."""
+`customer …`, `backup` and its restore, `db …`. Those of `supplier …` are in `supplier_commands`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from core.base import config, passwords, phones, tenancy
 from fulfilment import prove, relay
 from operations import backup, restored, seeds, supervise, supplier_commands, worker
 from operations.postgres_programs import BackupFailed
+from operations.schema_commands import SchemaCommands
 
 T = TypeVar("T")
 customer_group = AppGroup("customer", help="What customers may ask of us.")
@@ -38,6 +39,11 @@ def register(app: Flask) -> None:
         customer_group,
     ):
         app.cli.add_command(command)
+    app.cli.add_command(SchemaCommands(app, str(_migrations(app))))
+
+
+def _migrations(app: Flask) -> Path:
+    return Path(app.root_path) / "migrations"
 
 
 @click.command("relay")
@@ -175,7 +181,7 @@ def restore_command(file: Path) -> None:
 def restore_check_command() -> None:
     """Look whether a restored database is whole. Changes nothing; leaves with 1 when something is
     missing."""
-    found = restored.look(current_app.extensions["migrate"].directory)
+    found = restored.look(str(_migrations(current_app)))
     for finding in found:
         click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.sentence}")
     if not all(finding.ok for finding in found):

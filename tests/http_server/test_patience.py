@@ -23,7 +23,7 @@ HALF_HEAD = b"GET / HTTP/1.1\r\nHos"
 HALF_BODY = POST % b"" + b"Content-Length: 60000\r\n\r\n" + b"x" * 30_000
 QUICK_S = 1.0
 
-pytestmark = pytest.mark.slow(seconds=3)
+pytestmark = [pytest.mark.slow(seconds=3), pytest.mark.servers]
 
 
 def test_a_head_has_its_time_also_when_it_trickles(

@@ -28,7 +28,7 @@ http {{
     include {folder}/makola.conf;
 }}
 """
-pytestmark = pytest.mark.slow(seconds=4)
+pytestmark = [pytest.mark.slow(seconds=4), pytest.mark.servers]
 
 
 @dataclass
@@ -180,7 +180,14 @@ def test_no_log_of_the_proxy_has_an_address_that_is_a_key(
 ) -> None:
     """A reset link, the webhook's address, and both as the page that something was asked for by."""
     key = "k3d0pagXiok5Eq91"
-    asked = [f"/reset/{key}", f"/reset/{key}?x=1", f"/datamart/{key}", f"//reset/{key}"]
+    asked = [
+        f"/reset/{key}",
+        f"/reset/{key}?x=1",
+        f"/join/{key}",
+        f"/login?next=/join/{key}",
+        f"/datamart/{key}",
+        f"//reset/{key}",
+    ]
     for path in asked:
         proxy.ask(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
     proxy.ask(
