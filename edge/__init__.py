@@ -44,9 +44,9 @@ def install(app: Makola, config: Config) -> None:
     stored_pages.install(app)
     waits.install(app)  # before anything asks the database
     kept.install(app)  # before anything is refused
+    devices.install(app)  # a log-in is read with its device
     security.install(app, config)  # host, origin, cross-site forgery
     bind.install(app, config)  # store and log-in
-    devices.install(app)
     entrance.install(app)
     pages.install(app)
     compression.install(app)

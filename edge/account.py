@@ -1,9 +1,10 @@
-"""One's own log-in, the same in portal and console: password, sessions, log out everywhere, and
-one-time reset links.
+"""One's own log-in, the same in portal and console: password, sessions, log out elsewhere and
+everywhere, and one-time reset links.
 
 Decides nothing about passwords and access: `core.accounts.people`, `core.accounts.resets`,
-`core.accounts.users` do. The pages carry the names of the room they stand in, so that the room's
-own guard and the words of its templates hold for them.
+`core.accounts.users` do. The second step is in `account_second_step`, what is asked for on the way
+in `account_confirm`. The pages carry the names of the room they stand in, so that the room's own
+guard and the words of its templates hold for them.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from typing import Any
 
 from flask import Flask, flash, g, redirect, render_template, request
 from flask_login import current_user, login_user
-from werkzeug.wrappers import Response
 
-from core.accounts import logins, people, resets, users
+from core.accounts import (
+    logins,
+    new_devices,
+    people,
+    resets,
+    second_steps,
+    sessions,
+    users,
+)
 from core.audit import Actor
 from core.base import passwords
-from edge import hosts
+from edge import account_confirm, step_up
+from edge import account_second_step as second
+from edge.account_pages import NAMES, Answer, layout, leave, to_log_in, typed
+from edge.entrance import CODE_PATH
 
-Answer = str | Response | tuple[str, int] | tuple[str, int, dict[str, str]]
-
-_NAMES = {hosts.PORTAL: "portal", hosts.CONSOLE: "console"}
-"""The blueprint of each room with log-ins."""
-_LONGEST_TYPED = 1_024
 _KEY_CHARS = 16
 """Of a session's hash, to name it among its person's few."""
 
@@ -40,16 +46,27 @@ def install(app: Flask) -> None:
         ("POST", "/account/password", "change_password", change_password),
         ("GET", "/account/sessions", "show_sessions", show_sessions),
         ("POST", "/account/sessions/end", "end_session", end_session),
+        ("POST", "/account/devices/seen", "saw_devices", saw_devices),
+        ("POST", "/account/log-out-elsewhere", "log_out_elsewhere", log_out_elsewhere),
         (
             "POST",
             "/account/log-out-everywhere",
             "log_out_everywhere",
             log_out_everywhere,
         ),
+        ("GET", CODE_PATH, "show_code_form", account_confirm.show_code_form),
+        ("POST", CODE_PATH, "give_code", account_confirm.give_code),
+        ("GET", step_up.PATH, "show_confirm_form", account_confirm.show_confirm_form),
+        ("POST", step_up.PATH, "confirm_self", account_confirm.confirm),
+        ("GET", second.PATH, "show_second_step", second.show_second_step),
+        ("POST", second.PATH, "begin_second_step", second.begin_second_step),
+        ("POST", f"{second.PATH}/first", "first_code", second.confirm_second_step),
+        ("POST", f"{second.PATH}/codes", "new_codes", second.new_codes),
+        ("POST", f"{second.PATH}/off", "end_second_step", second.end_second_step),
         ("GET", "/reset/<token>", "show_reset_form", show_reset_form),
         ("POST", "/reset/<token>", "use_reset_link", use_reset_link),
     ]
-    for room, name in _NAMES.items():
+    for room, name in NAMES.items():
         for method, path, word, view in pages:
             app.add_url_rule(
                 path, f"{name}.{word}", view, subdomain=room, methods=[method]
@@ -63,9 +80,9 @@ def show_password_form() -> Answer:
 def change_password() -> Answer:
     """The present password is asked for, and counted like a log-in: an open browser must not be a
     place to guess."""
-    present = _typed("present_password")
-    new = _typed("new_password")
-    if not passwords.is_same(new, _typed("new_password_again")):
+    present = typed("present_password")
+    new = typed("new_password")
+    if not passwords.is_same(new, typed("new_password_again")):
         return _password_page({"new_password_again": DIFFERENT}), 422
     asked = g.entrance.ask(current_user.user.email, present, WRONG)
     person = asked.person
@@ -87,10 +104,10 @@ def change_password() -> Answer:
     except passwords.BadPassword as refusal:
         return _password_page({"new_password": refusal.sentence}), 422
     except people.PersonRefused as refusal:  # removed in the same moment
-        return _leave(refusal.sentence)
+        return leave(refusal.sentence)
     login = logins.login_of(token, current_user.door) if token else None
     if login is None:  # logged out elsewhere in the same moment
-        return _leave("Your password is changed. Log in with the new one.")
+        return leave("Your password is changed. Log in with the new one.")
     login_user(login)
     # the change has forgotten every device, this one too
     g.entrance.know_device(person)
@@ -104,7 +121,14 @@ def show_sessions() -> Answer:
         (row, row.token_hash[:_KEY_CHARS], row.token_hash == current_user.token_hash)
         for row in _sessions()
     ]
-    return render_template("account/sessions.html", layout=_layout(), rows=rows)
+    return render_template(
+        "account/sessions.html",
+        layout=layout(),
+        rows=rows,
+        new=new_devices.told(current_user.user.id, g.device_token),
+        limits=[_long(one) for one in sessions.limits_s(current_user.own_device)],
+        second=second_steps.standing(current_user.user),
+    )
 
 
 def end_session() -> Answer:
@@ -115,11 +139,35 @@ def end_session() -> Answer:
         if row.token_hash[:_KEY_CHARS] == key:
             logins.end_session(row.token_hash)
             if row.token_hash == current_user.token_hash:
-                return _leave("You are logged out here.")
+                return leave("You are logged out here.")
             flash("That device is logged out.")
             break
     else:
         flash("That device was logged out already.", "waiting")
+    return redirect("/account/sessions", 303)
+
+
+def saw_devices() -> Answer:
+    """The person has seen what they were told of new devices."""
+    new_devices.seen(current_user.user.id, g.device_token)
+    return redirect("/account/sessions", 303)
+
+
+def log_out_elsewhere() -> Answer:
+    """End every log-in of this person but this one."""
+    try:
+        token = people.log_out_everywhere(
+            current_user.user.id, Actor.of_login(current_user), keep=current_user.token
+        )
+    except people.PersonRefused as refusal:
+        return leave(refusal.sentence)
+    login = logins.login_of(token, current_user.door) if token else None
+    if login is None:  # logged out elsewhere in the same moment
+        return leave("You are logged out everywhere. Log in again here.")
+    login_user(login)
+    # the devices were forgotten with the log-ins, this one too
+    g.entrance.know_device(login.user)
+    flash("You are logged out everywhere else.")
     return redirect("/account/sessions", 303)
 
 
@@ -128,8 +176,8 @@ def log_out_everywhere() -> Answer:
     try:
         people.log_out_everywhere(current_user.user.id, Actor.of_login(current_user))
     except people.PersonRefused as refusal:
-        return _leave(refusal.sentence)
-    return _leave("You are logged out everywhere. Log in again here.")
+        return leave(refusal.sentence)
+    return leave("You are logged out everywhere. Log in again here.")
 
 
 def show_reset_form(token: str) -> Answer:
@@ -138,31 +186,31 @@ def show_reset_form(token: str) -> Answer:
     try:
         person = resets.person_of(token, g.entrance.door)
     except resets.Gone as gone:
-        return _to_log_in(gone.sentence, "stopped")
+        return to_log_in(gone.sentence, "stopped")
     return _reset_page(person, {})
 
 
 def use_reset_link(token: str) -> Answer:
     """Set the password, once. Nobody is logged in by it: the new password is typed at the
     log-in."""
-    new = _typed("new_password")
+    new = typed("new_password")
     try:
         person = resets.person_of(token, g.entrance.door)
-        if not passwords.is_same(new, _typed("new_password_again")):
+        if not passwords.is_same(new, typed("new_password_again")):
             return _reset_page(person, {"new_password_again": DIFFERENT}), 422
         resets.use(token, g.entrance.door, new)
     except resets.Gone as gone:
-        return _to_log_in(gone.sentence, "stopped")
+        return to_log_in(gone.sentence, "stopped")
     except passwords.BadPassword as refusal:
         return _reset_page(person, {"new_password": refusal.sentence}), 422
-    return _leave("Your new password is set. Log in with it.")
+    return leave("Your new password is set. Log in with it.")
 
 
 def _password_page(problems: dict[str, str]) -> str:
     person = current_user.user
     return render_template(
         "account/password.html",
-        layout=_layout(),
+        layout=layout(),
         problems=problems,
         person=person,
         rules=_rules(person),
@@ -172,7 +220,7 @@ def _password_page(problems: dict[str, str]) -> str:
 def _reset_page(person: users.User, problems: dict[str, str]) -> str:
     return render_template(
         "account/reset.html",
-        layout=_layout(),
+        layout=layout(),
         problems=problems,
         person=person,
         rules=_rules(person),
@@ -187,24 +235,14 @@ def _rules(person: users.User) -> str:
     )
 
 
-def _sessions() -> list[logins.LoginSession]:
+def _sessions() -> list[sessions.LoginSession]:
     return logins.logins_of(current_user.user.id)
 
 
-def _leave(sentence: str) -> Response:
-    """To the log-in page, with nothing of this log-in left in the browser."""
-    g.entrance.leave()
-    return _to_log_in(sentence)
-
-
-def _to_log_in(sentence: str, kind: str = "done") -> Response:
-    flash(sentence, kind)
-    return redirect("/login", 303)
-
-
-def _typed(name: str) -> str:
-    return request.form.get(name, "")[:_LONGEST_TYPED]
-
-
-def _layout() -> str:
-    return f"{_NAMES[hosts.place().room]}/layout.html"
+def _long(seconds: int) -> str:
+    """A length of time in the largest unit that it fills: `30 minutes`, `12 hours`, `7 days`."""
+    for unit_s, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds % unit_s == 0:
+            count = seconds // unit_s
+            return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{seconds} seconds"

@@ -27,17 +27,26 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core import order_view, shop, slugs, stores
 from core.accounts import logins
-from core.base import db, tenancy
+from core.base import addresses, db, tenancy
 from core.base.config import Config
 from core.base.language import later
-from edge import hosts, kept, sessions
+from edge import hosts, kept, moved_shops, sessions
 from edge.filters import wants_fragment
 
 PUBLIC = {
     hosts.PORTAL: frozenset(
-        {"/login", "/theme", "/reset/<token>", "/sign-up", "/sign-up/address"}
+        {
+            "/login",
+            "/login/code",
+            "/theme",
+            "/reset/<token>",
+            "/join/<token>",
+            "/sign-up",
+            "/sign-up/address",
+            "/notices.js",
+        }
     ),
-    hosts.CONSOLE: frozenset({"/login", "/theme", "/reset/<token>"}),
+    hosts.CONSOLE: frozenset({"/login", "/login/code", "/theme", "/reset/<token>"}),
 }
 """Pages of the guarded rooms that need no log-in, by rule. Every other page there asks for one."""
 
@@ -45,6 +54,8 @@ DOOR_OF_ROOM: dict[str, logins.Door] = {
     hosts.PORTAL: "portal",
     hosts.CONSOLE: "console",
 }
+ASKED_UNSEEN = frozenset({"/orders/news", "/notices.js"})
+"""What a page or a browser asks for while nobody sees it: that keeps no log-in alive."""
 FRONT_PAGE = "storefront.show_store"
 OF_THE_SHELF = frozenset({FRONT_PAGE, "storefront.preview", "storefront.price_list"})
 """What shows the shelf."""
@@ -84,8 +95,8 @@ def install(app: hosts.Makola, config: Config) -> None:
 
 
 def bind_store() -> Response | BaseResponse | None:
-    """Set the store of this request, or refuse it: 404 for an unknown one, a log-in for a guarded
-    page."""
+    """Set the store of this request, or refuse it: 404 for an unknown one, to the new address for
+    one that has moved, a log-in for a guarded page."""
     tenancy.clear()  # a worker thread may have been left mid-request by a crash
     g.store = None
     place = hosts.place()
@@ -95,6 +106,8 @@ def bind_store() -> Response | BaseResponse | None:
     if place.room == hosts.STORE and place.slug is not None:
         g.store = store = _store_of(place.slug)
         if store is None:
+            if (moved := moved_shops.answer(place.slug)) is not None:
+                return moved
             g.no_shop = True
             slugs.look()
             abort(404, "There is no shop at this address.")
@@ -221,5 +234,12 @@ def _log_in_and(back: str) -> str:
 def _login_of(token: str) -> logins.Login | None:
     door = DOOR_OF_ROOM.get(hosts.place().room)
     if door:
-        return logins.login_of(token, door)
+        rule = request.url_rule.rule if request.url_rule else ""
+        return logins.login_of(
+            token,
+            door,
+            renews=rule not in ASKED_UNSEEN,
+            device=g.get("device_token") or "",
+            seen_from=addresses.key(request.remote_addr),
+        )
     return None

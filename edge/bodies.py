@@ -39,14 +39,14 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
             settings.gateway_bytes, may_be_chunked=True
         ),  # no page takes it yet
         (hosts.PORTAL, "/lists"): upload,
-        (hosts.PORTAL, "/logo"): upload,  # no page takes it yet
+        (hosts.PORTAL, "/store/logo"): upload,
         (hosts.PORTAL, "/payments"): Allowance(
             settings.form_bytes, bytes_logged_in=settings.pasted_bytes
         ),
     }
 
 
-DEAR = re.compile("/login|/account/password|/reset/[^/]+")
+DEAR = re.compile("/login(/code)?|/account/(password|confirm)|/reset/[^/]+|/join/[^/]+")
 """Where the portal and the console hash a password, and where guessers send theirs."""
 
 

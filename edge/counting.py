@@ -83,8 +83,8 @@ class Counted:
 def told_when_over(
     view: Callable[..., Any], counted: list[Counted]
 ) -> Callable[..., Any]:
-    """The view, which finds in `g.slow_down_s` how long its caller should wait; it alone can keep
-    what was typed."""
+    """The view, which finds in `g.slow_down_s` how long its caller should wait, and in
+    `g.over_limit` for the sake of which limit; it alone can keep what was typed."""
 
     @wraps(view)
     def told(*words: Any, **named: Any) -> Response:
@@ -95,7 +95,7 @@ def told_when_over(
                     taken.append(one)
         except RateLimitExceeded as error:
             over = error
-            g.slow_down_s = SLOW_DOWN_S
+            g.slow_down_s, g.over_limit = SLOW_DOWN_S, one.limit.scope
             taken += [one] if one.limit.is_usual else []
         try:
             response = make_response(view(*words, **named))

@@ -60,6 +60,11 @@ WORDS = {
             " twice."
         ),
     ),
+    410: Words(
+        later("This shop has moved"),
+        later("It has another address now, so nothing was done here."),
+        later("Open it there and do it once more."),
+    ),
     411: Words(
         later("That request was not complete"),
         later("It did not say how long it is."),
@@ -122,7 +127,6 @@ TWO_LOG_INS = Words(
 _LIKE = {
     401: 403,
     406: 400,
-    410: 404,
     414: 413,
     415: 400,
     502: 503,
@@ -235,6 +239,7 @@ def _page(status: int, sentence: str | None, words: Words | None) -> Response:
         "advice": wording(words.advice),
         "request_id": g.get("request_id", "-"),
         "again": _fields() if status == 503 else [],
+        "moved_to": g.get("moved_to"),
         "log_in_again": words is NO_COOKIES
         and hosts.place().room in (hosts.PORTAL, hosts.CONSOLE),
         "known_host": (

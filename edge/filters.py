@@ -20,7 +20,8 @@ from core.base import clock, money, phones
 from edge import hosts, pages, security, static
 
 _NUMBER = re.compile(
-    "(GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)"
+    "((?:GH₵\N{NO-BREAK SPACE}[0-9.,]*[0-9]|[+0-9][0-9x•]*(?:\N{NO-BREAK SPACE}[0-9x•]+)+)"
+    "[.,;:?!)]*)"
 )
 
 
@@ -71,7 +72,8 @@ def loose(text: str) -> str:
 
 def whole(text: str) -> Markup:
     """A sentence whose sums and numbers are not torn: they keep together in one line, or, in a line
-    shorter than they are, go on in the next between their groups."""
+    shorter than they are, go on in the next between their groups. So do they with the sign that
+    follows, which would stand alone in the next line."""
     parts = _NUMBER.split(text)
     kept = [
         Markup('<span class="w">{}</span>').format(loose(part))

@@ -8,23 +8,19 @@ answer as before.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Flask, Response, g, make_response, request
+from flask import Flask, Response, make_response
 from flask_limiter import Limiter
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.base import config as settings
-from core.base import phones
 from core.base.config import Config
-from edge import hosts
+from edge import hosts, limit_keys
 from edge.counting import PREFIX, Counted, Limit, caller, told_when_over
 
 VALKEY_S = 0.2
@@ -41,9 +37,12 @@ MISSES = "60 per 10 minutes"
 """Codes that are no order's, per store and address, whichever page they are tried on and by
 whichever method. Beyond, a miss reads 429 and a hit still passes: many customers share the address
 of one who guesses."""
-GUESSES_OF_ONE = "30 per day"
-"""Tries that find nothing for one phone number in a store, wherever they come from: of 100,000 pay
-codes they try few."""
+GUESSES = "20 per hour"
+"""Pay codes that are no order's, per store and address. A number without a code guesses nothing and
+is not counted: many customers share the address of one who guesses."""
+GUESSES_OF_ONE, GUESSES_OF_ONE_A_DAY = "5 per hour", "30 per day"
+"""The same for one phone number in a store, wherever they come from: of 100,000 pay codes they try
+few."""
 LISTS = "30 per minute"
 """Lists that are brought from one address: each is unpacked and read whole."""
 PAYMENTS = "30 per minute"
@@ -51,8 +50,19 @@ PAYMENTS = "30 per minute"
 judged anew."""
 PICTURES = "60 per minute"
 """Drawn for one address, of all stores. One that was drawn before counts for nothing."""
+CODES_TO_ONE = "10 per day"
+"""Codes to confirm an address with that are sent to one number or e-mail address, whoever asks: two
+persons' worth. What one person may ask for is limited in `core.accounts.confirmations`."""
 SIGN_UPS = "10 per hour"
 """Forms of one address that were whole and asked whether a log-in is somebody's."""
+LOGOS = "10 per minute"
+"""Pictures that are brought from one address: each is decoded and encoded anew."""
+MOVES = "20 per hour"
+"""New addresses that one address asks for: each tells whether somebody has it."""
+JOINS = "10 per hour"
+"""Log-ins of one address that were typed with an invitation and are somebody's already."""
+INVITATIONS = "30 per hour"
+"""Invitations that are made from one address."""
 LOOKS = "60 per minute"
 """Addresses for a store that one address asks about as somebody types."""
 CODES = (
@@ -67,42 +77,6 @@ CODES = (
     (hosts.STORE, "GET", "/track"),
 )
 """The pages that find an order by its code, and answer 404 when there is none."""
-
-
-def _confirms() -> bool:
-    return request.form.get("confirm") == "1"
-
-
-def _made_an_order(_response: Response | None) -> bool:
-    return bool(g.get("order_created"))
-
-
-def _made_a_draft(_response: Response | None) -> bool:
-    return bool(g.get("draft_made"))
-
-
-def _found_nothing(_response: Response | None) -> bool:
-    return bool(g.get("number_missed"))
-
-
-def _asked_for_a_log_in(_response: Response | None) -> bool:
-    return bool(g.get("log_in_asked"))
-
-
-def _drew_a_picture(_response: Response | None) -> bool:
-    return bool(g.get("picture_drawn"))
-
-
-def _number_asked_for() -> str:
-    """The number of the form, however it is spelt, in this store alone; as a keyed hash, since
-    what is counted is kept where numbers do not stand."""
-    try:
-        number = phones.parse(request.form.get("number", ""))
-    except phones.BadNumber:
-        number = ""  # the form is refused, and finds nothing
-    key = settings.current().secret_key.encode()
-    named = f"makola.asked/{hosts.place().slug}/{number}".encode()
-    return hmac.new(key, named, hashlib.sha256).hexdigest()[:32]
 
 
 class AskedLimits(Limiter):
@@ -124,7 +98,13 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
     limited in `core`.
     """
     most = config.orders_per_address_minute
-    pictures = [Limit("pictures", PICTURES, counts=_drew_a_picture)]
+    pictures = [Limit("pictures", PICTURES, counts=limit_keys.drew_a_picture)]
+    to_one = Limit(
+        "codes_to_one",
+        CODES_TO_ONE,
+        counts=limit_keys.sent_a_code,
+        key=limit_keys.where_the_code_goes,
+    )
     return {
         (hosts.STORE, "GET", "/preview.png"): pictures,
         (hosts.STORE, "GET", "/prices.png"): pictures,
@@ -134,31 +114,51 @@ def table(config: Config) -> dict[tuple[str, str, str], list[Limit]]:
             Limit(
                 "orders",
                 f"{most} per minute",
-                _confirms,
-                _made_an_order,
+                limit_keys.confirms,
+                limit_keys.made_an_order,
                 is_usual=True,
             ),
             Limit(
                 "drafts",
                 f"{most * DRAFTS_EACH} per minute",
-                lambda: not _confirms(),
-                _made_a_draft,
+                lambda: not limit_keys.confirms(),
+                limit_keys.made_a_draft,
                 is_usual=True,
             ),
         ],
         (hosts.PORTAL, "POST", "/lists"): [Limit("lists", LISTS)],
         (hosts.PORTAL, "POST", "/payments"): [Limit("payments", PAYMENTS)],
         (hosts.PORTAL, "POST", "/sign-up"): [
-            Limit("sign_ups", SIGN_UPS, counts=_asked_for_a_log_in),
+            Limit("sign_ups", SIGN_UPS, counts=limit_keys.asked_for_a_log_in),
+            to_one,
         ],
+        (hosts.PORTAL, "POST", "/people"): [Limit("invitations", INVITATIONS)],
+        (hosts.PORTAL, "POST", "/join/<>"): [
+            Limit("joins", JOINS, counts=limit_keys.asked_for_a_log_in)
+        ],
+        (hosts.PORTAL, "POST", "/confirm/<>/send"): [to_one],
         (hosts.PORTAL, "GET", "/sign-up/address"): [Limit("looks", LOOKS)],
+        (hosts.PORTAL, "GET", "/store/address/check"): [Limit("looks", LOOKS)],
+        (hosts.PORTAL, "POST", "/store/address"): [Limit("moves", MOVES)],
+        (hosts.PORTAL, "POST", "/store/logo"): [Limit("logos", LOGOS)],
         (hosts.STORE, "POST", "/track/number"): [
-            Limit("numbers", MISSES, counts=_found_nothing, key=caller_of_store),
             Limit(
-                "numbers_of_one",
-                GUESSES_OF_ONE,
-                counts=_found_nothing,
-                key=_number_asked_for,
+                "numbers",
+                GUESSES,
+                counts=limit_keys.guessed_wrong,
+                key=limit_keys.caller_of_store,
+            ),
+            *(
+                Limit(
+                    scope,
+                    amount,
+                    counts=limit_keys.guessed_wrong,
+                    key=limit_keys.number_asked_for,
+                )
+                for scope, amount in (
+                    ("numbers_of_one", GUESSES_OF_ONE),
+                    ("numbers_of_one_a_day", GUESSES_OF_ONE_A_DAY),
+                )
             ),
         ],
     }
@@ -186,19 +186,14 @@ def install(app: Flask, config: Config) -> None:
         app.view_functions[endpoint] = told_when_over(
             app.view_functions[endpoint], counted
         )
-    missed = limiter.shared_limit(MISSES, scope="codes", key_func=caller_of_store)(
-        _missed
-    )
+    missed = limiter.shared_limit(
+        MISSES, scope="codes", key_func=limit_keys.caller_of_store
+    )(_missed)
     for room, method, path in CODES:
         endpoint = _endpoint(app, room, method, path)
         app.view_functions[endpoint] = _counting_misses(
             app.view_functions[endpoint], missed
         )
-
-
-def caller_of_store() -> str:
-    """The same, in this store alone."""
-    return f"{hosts.place().slug} {caller()}"
 
 
 def valkey(url: str) -> Redis:

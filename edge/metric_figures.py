@@ -15,7 +15,10 @@ from core.base.db import db
 from core.supplier import supply
 
 _OPEN_STATES = [state for state in orders.STATES if state not in orders.FINAL]
-_ORDERS = "SELECT state, count(*) FROM orders WHERE state = ANY(:states) GROUP BY state"
+_ORDERS = (
+    "SELECT state, count(*) FROM orders WHERE state = ANY(:states) AND NOT is_test"
+    " GROUP BY state"
+)
 _WAITING = (
     "SELECT wait_reason, count(*) FROM orders WHERE state = 'queued' AND wait_reason IS NOT NULL"
     " GROUP BY 1"

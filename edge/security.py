@@ -225,7 +225,12 @@ def add_headers(response: Response) -> Response:
         del headers["Content-Type"]
         headers.setdefault("Cache-Control", "no-store")
         return response
-    headers["Content-Security-Policy"] = policy(notes.get("style_hashes", []), room)
+    headers["Content-Security-Policy"] = policy(
+        notes.get("style_hashes", []),
+        room,
+        has_own_frame=notes.get("has_own_frame", False),
+        may_be_framed=notes.get("may_be_framed", False),
+    )
     for pair in FIXED.items():
         headers.add(*pair)  # no page of ours says any of them itself
     if hosts.present().is_secure or config.current().public_scheme == "https":
@@ -241,13 +246,22 @@ def add_headers(response: Response) -> Response:
     return response
 
 
-def policy(style_hashes: list[str], room: str) -> str:
+def policy(
+    style_hashes: list[str],
+    room: str,
+    *,
+    has_own_frame: bool = False,
+    may_be_framed: bool = False,
+) -> str:
     """The content security policy of a room with these style hashes. No `unsafe-*`, no nonce: a
-    page may be cached."""
-    workers = "'self'" if room == hosts.STORE else "'none'"
+    page may be cached. A page may be framed by a page of its own host alone, one that can do
+    nothing."""
+    frames = " frame-src 'self';" if has_own_frame else ""
+    ancestors = "'self'" if may_be_framed else "'none'"
+    workers = "'self'" if room in (hosts.STORE, hosts.PORTAL) else "'none'"
     style = " ".join(["'self'", *dict.fromkeys(style_hashes)])
     return (
         f"default-src 'none'; script-src 'self'; style-src {style}; img-src 'self' data:;"
-        f" connect-src 'self'; manifest-src 'self'; worker-src {workers}; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
+        f" connect-src 'self';{frames} manifest-src 'self'; worker-src {workers};"
+        f" form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )

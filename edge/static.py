@@ -8,6 +8,7 @@ sheets that stand in the pages are in `app.extensions["inline_css"]`, by name.
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import os
@@ -32,8 +33,8 @@ from edge.security import FIXED
 
 SOURCE = Path(__file__).resolve().parent.parent / "static"
 INLINE = SOURCE / "inline"
-"""Style sheets that stand in the pages themselves, and the service worker, which has an address of
-its own (`storefront.offline`)."""
+"""Style sheets that stand in the pages themselves, and the service workers, which have addresses of
+their own (`storefront.offline`, `agent_portal.notices`)."""
 PREFIX = "/static/"
 KEEP_S = 30 * 86_400
 """How long a file no start has asked for stays, for pages opened before a deploy."""
@@ -52,6 +53,7 @@ def install(app: Makola, config: Config) -> None:
         path.name: minified(path).decode() for path in INLINE.glob("*.css")
     }
     app.extensions["service_worker_js"] = minified(INLINE / "sw.js").decode()
+    app.extensions["notices_worker_js"] = minified(INLINE / "notices_sw.js").decode()
     app.wrap(lambda inner: Files(inner, folder))
 
 
@@ -128,6 +130,18 @@ def fingerprints(source: Path) -> dict[str, str]:
     }
 
 
+@functools.lru_cache(maxsize=64)
+def _twins(content: bytes) -> dict[str, bytes]:
+    """`content` compressed, by the ending of each way that is worth it. Once a process: a test
+    session builds dozens of applications, and each file costs seven milliseconds."""
+    twins = {
+        "br": brotli.compress(content),
+        "gz": gzip.compress(content, 9, mtime=0),
+    }
+    worth = len(content) * _WORTH_IT
+    return {kind: small for kind, small in twins.items() if len(small) < worth}
+
+
 def build(source: Path, names: dict[str, str], folder: Path) -> Path:
     """Write fingerprinted and compressed copies into `folder` and return it.
 
@@ -140,15 +154,8 @@ def build(source: Path, names: dict[str, str], folder: Path) -> Path:
     for name, shown in names.items():
         content = wanted[shown] = minified(source / name)
         if Path(shown).suffix in _COMPRESSED:
-            twins = {
-                "br": brotli.compress(content),
-                "gz": gzip.compress(content, 9, mtime=0),
-            }
-            worth = len(content) * _WORTH_IT
             wanted |= {
-                f"{shown}.{kind}": small
-                for kind, small in twins.items()
-                if len(small) < worth
+                f"{shown}.{kind}": small for kind, small in _twins(content).items()
             }
     for shown, content in wanted.items():
         _put(folder / shown, content)

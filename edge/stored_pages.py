@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -99,7 +100,7 @@ class Pages:
         self._lock = threading.Lock()
         self._pages, self._polls = _cache(MOST_BYTES), _cache(MOST_POLLS_BYTES)
         self.unknown_shops = UnknownShops()
-        self._shown, self._said_at = 0, monotonic()
+        self._shown, self._said_at = Counter[str](), monotonic()
 
     def answer(self, head: Head) -> Ready | Renewal | None:
         """What is stored for this request, or what looks whether it is still true; None when the
@@ -126,7 +127,10 @@ class Pages:
             page = self._found(self._pages, key, has)
             if page is not None:
                 return page
-        return self.unknown_shops.answer(host, scheme, encoding, head.path)
+        nothing = self.unknown_shops.answer(host, scheme, encoding, head.path)
+        if nothing is not None:
+            self._shown["unknown_shops"] += 1
+        return nothing
 
     def _found(self, cache: Cache, key: Key, has: str) -> Ready | Renewal | None:
         with self._lock:
@@ -135,7 +139,7 @@ class Pages:
             return None
         if monotonic() >= page.until:
             return partial(self._renewed, cache, key, page, has)
-        self._shown += 1
+        self._shown[self._kind(cache)] += 1
         return page.to(has)
 
     def _renewed(self, cache: Cache, key: Key, page: Stored, has: str) -> Ready | None:
@@ -151,8 +155,12 @@ class Pages:
             # another may have been drawn meanwhile
             if cache.get(key) is page:
                 cache[key] = replace(page, until=began + page.shown_s)
-        self._shown += 1
+        self._shown[self._kind(cache)] += 1
+        self._say()
         return page.to(has)
+
+    def _kind(self, cache: Cache) -> str:
+        return "pages" if cache is self._pages else "polls"
 
     def _is_still_true(self, page: Stored) -> bool:
         if self._app is None or page.is_still_true is None:
@@ -167,7 +175,6 @@ class Pages:
         if request.endpoint == bind.FRONT_PAGE and response.status_code == 200:
             if is_for_everybody(response):
                 self.store(_key(response, _target()), _stored(response))
-                self._say()
             response.make_conditional(request)
         elif request.endpoint == POLL_ENDPOINT and response.status_code == 204:
             target = _target()
@@ -175,6 +182,7 @@ class Pages:
                 self.store_poll(_key(response, target), _stored_poll(response))
         elif g.get("no_shop"):
             self.unknown_shops.keep(response)
+        self._say()
         return response
 
     def store_poll(self, key: Key, poll: Stored) -> None:
@@ -195,10 +203,14 @@ class Pages:
         return len(self._pages) + len(self._polls)
 
     def _say(self) -> None:
+        """How many were shown since it was last said. Not called on the loop, which waits for
+        nothing: a flood alone is said with the next request that the program sees."""
         now = monotonic()
-        if self._shown and now - self._said_at >= SAID_EVERY_S:
-            log.info("shown", times=self._shown, seconds=round(now - self._said_at))
-            self._shown, self._said_at = 0, now
+        if now - self._said_at < SAID_EVERY_S or not self._shown.total():
+            return
+        shown, self._shown = self._shown, Counter()
+        seconds, self._said_at = round(now - self._said_at), now
+        log.info("shown", seconds=seconds, **shown)
 
 
 def install(app: Makola) -> None:

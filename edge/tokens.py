@@ -48,6 +48,11 @@ def token() -> str:
     return made
 
 
+def renew() -> None:
+    """No page that was made before fits this session any more."""
+    session.pop(_KEPT_AS, None)
+
+
 def fits() -> bool:
     """Whether the token of this request, in its form or its header, is one of this session and not
     too old."""

@@ -1,5 +1,5 @@
 """How long a request may wait for a lock in PostgreSQL: a page 1 s, a press 2 s, a webhook 1 s
-(`core.base.config`).
+(`core.base.fixed`).
 
 Decides which of these limits a request has. A process has few threads, and somebody may hold a row
 for ever: so only `lock_crowd` requests at once wait that long, the next one shorter, and those

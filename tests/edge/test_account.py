@@ -14,7 +14,7 @@ from sqlalchemy import text
 from visitors import Visitor
 
 from core import audit
-from core.accounts import logging_in, logins, people, users
+from core.accounts import logging_in, logins, people, sessions, users
 from core.accounts.devices import Place
 from core.audit import SYSTEM
 from core.base import hashing, tenancy
@@ -256,8 +256,8 @@ def test_one_device_is_logged_out_and_the_others_stay(
         and log_in(there, "ama@example.test")
         and log_in(kofi, "kofi@example.test")
     )
-    mine, other = (logins._hash(token_of(each))[:16] for each in (here, there))
-    of_kofi = logins._hash(token_of(kofi))[:16]
+    mine, other = (sessions.hash_of(token_of(each))[:16] for each in (here, there))
+    of_kofi = sessions.hash_of(token_of(kofi))[:16]
     assert here.post("/account/sessions/end", {"session": of_kofi}).status_code == 303
     assert "logged out already" in here.get("/account/sessions").text
     assert kofi.get("/").status_code == 200, "another person's session is unknown here"
@@ -327,7 +327,7 @@ def test_no_page_of_somebody_else_does_any_of_it(
         "new_password": NEW,
         "new_password_again": NEW,
     }
-    form["session"] = logins._hash(token_of(ama_agent))[:16]
+    form["session"] = sessions.hash_of(token_of(ama_agent))[:16]
     forgeries: tuple[dict[str, Any], ...] = (
         {"csrf": False}, {"csrf": False, "origin": None}, {"origin": "http://kofi.localhost"},
         {"origin": "http://admin.localhost"},

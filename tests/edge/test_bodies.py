@@ -118,9 +118,9 @@ LIMITS = [
     (hosts.HOOKS, HOOK + "/more", 65_536, False, 0),
     (hosts.HOOKS, "/paystack", 262_144, True, 0),
     (hosts.STORE, "/paystack", 65_536, False, 0),
-    (hosts.PORTAL, "/logo", 65_536, False, 1_048_576),
-    (hosts.STORE, "/logo", 65_536, False, 0),
-    (hosts.PORTAL, "/logos", 65_536, False, 0),
+    (hosts.PORTAL, "/store/logo", 65_536, False, 1_048_576),
+    (hosts.STORE, "/store/logo", 65_536, False, 0),
+    (hosts.PORTAL, "/store/logos", 65_536, False, 0),
     (hosts.PORTAL, "/payments", 65_536, False, 262_144),
     (hosts.PORTAL, "/payments/process", 65_536, False, 0),
 ]
@@ -166,16 +166,17 @@ def test_the_front_asks_the_same_table_by_host_and_path(
 
 def test_a_file_needs_a_live_log_in(app: Flask, ama_agent: Visitor) -> None:
     kind = "application/octet-stream"
-    answer = ama_agent.post("/logo", b"x" * 500_000, content_type=kind)
-    assert answer.status_code in (400, 404), "it came in: there is no such page yet"
+    answer = ama_agent.post("/store/logo", b"x" * 500_000, content_type=kind)
+    assert answer.status_code == 400, "it came in, and is no form"
     assert (
         Visitor(app, "portal")
-        .post("/logo", b"x" * 500_000, content_type=kind)
+        .post("/store/logo", b"x" * 500_000, content_type=kind)
         .status_code
         == 413
     )
     assert (
-        ama_agent.post("/logo", b"x" * 1_100_000, content_type=kind).status_code == 413
+        ama_agent.post("/store/logo", b"x" * 1_100_000, content_type=kind).status_code
+        == 413
     )
 
 
@@ -288,12 +289,12 @@ def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(
     upload = ("Content-Type: application/octet-stream", "Content-Length: 300000")
     host = f"portal.localhost:{served.port}"
     logged_in = served.ask(
-        head(host, "/logo", *upload, f"Cookie: __Host-makola={cookie.value}")
+        head(host, "/store/logo", *upload, f"Cookie: __Host-makola={cookie.value}")
         + b"x" * 300_000
     )
-    assert logged_in.status in (400, 404), "it came in: there is no such page yet"
+    assert logged_in.status == 400, "it came in, and is no form"
     for stranger in ((), ("Cookie: __Host-makola=made-up",)):
-        refused = served.ask(head(host, "/logo", *upload, *stranger))
+        refused = served.ask(head(host, "/store/logo", *upload, *stranger))
         assert refused.status == 413
     assert b"larger than any form of ours" in refused.body
     assert refused.headers["content-security-policy"].startswith("default-src 'none'")
@@ -349,7 +350,10 @@ def test_every_page_that_takes_a_password_is_named(app: Flask) -> None:
         rule.rule
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ())
-        and any(word in rule.rule for word in ("login", "passw", "reset"))
+        and any(
+            word in rule.rule
+            for word in ("login", "passw", "reset", "join", "account/confirm")
+        )
     }
     assert taking and all(
         bodies.DEAR.fullmatch(path)

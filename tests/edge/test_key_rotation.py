@@ -20,7 +20,7 @@ from core.base.db import db
 from core.supplier import webhook_events
 from storefront import device
 
-pytestmark = pytest.mark.slow(seconds=0.6)
+pytestmark = [pytest.mark.slow(seconds=0.6), pytest.mark.matrix]
 
 OLD = "the-old-secret-for-tests-thirty-two-characters-or-more"
 NEW = "the-new-secret-for-tests-thirty-two-characters-or-more"

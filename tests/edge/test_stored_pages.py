@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import time
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask, session
@@ -219,6 +222,30 @@ def test_it_is_shown_for_a_second_after_it_was_asked_for(
     assert asked(pages) is not None
     monkeypatch.setattr(stored_pages, "monotonic", lambda: now + 1.01)
     assert asked(pages) is None
+
+
+def test_what_is_shown_is_counted_by_kind_and_said_in_one_line(
+    app: Flask, pages: stored_pages.Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a line for each, and not only when a front page happens to be drawn."""
+    said: list[tuple[str, dict[str, Any]]] = []
+    told = SimpleNamespace(info=lambda what, **how: said.append((what, how)))
+    now = time.monotonic()
+    monkeypatch.setattr(stored_pages, "log", told)
+    monkeypatch.setattr(stored_pages, "monotonic", lambda: now)
+    monkeypatch.setattr(pages, "_shown", Counter())
+    monkeypatch.setattr(pages, "_said_at", now)
+    stranger = app.test_client()
+    draw(app)
+    stranger.get("/", base_url="http://nobody.localhost")
+    for host, times in (("ama.localhost", 5), ("nobody.localhost", 7)):
+        for _ in range(times):
+            assert asked(pages, host) is not None
+    assert said == []
+    monkeypatch.setattr(stored_pages, "monotonic", lambda: now + 60)
+    for _ in range(2):
+        stranger.get("/track", base_url="http://ama.localhost")
+    assert said == [("shown", {"seconds": 60, "pages": 5, "unknown_shops": 7})]
 
 
 def test_a_closed_shop_is_drawn_anew(app: Flask, pages: stored_pages.Pages) -> None:

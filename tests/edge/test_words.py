@@ -13,7 +13,7 @@ from visitors import Visitor
 from core.base import clock
 from core.base.config import Config
 from edge import logs
-from edge.filters import age, at, shown_code
+from edge.filters import age, at, shown_code, whole
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -90,6 +90,14 @@ def test_codes() -> None:
 def test_filters_in_templates(app: Flask, source: str, shown: str) -> None:
     with app.test_request_context("/", base_url="http://ama.localhost"):
         assert shown in render_template_string(source).replace("5\xa0GB", "5 GB")
+
+
+def test_a_sum_keeps_together_with_the_sign_behind_it() -> None:
+    told = whole("Profit GH₵\xa00.38. (Of 024\xa0123\xa04567), <b>")
+    assert told == (
+        'Profit <span class="w">GH₵ 0.38.</span> (Of'
+        ' <span class="w">024 123 4567),</span> &lt;b&gt;'
+    )
 
 
 def test_icons_stand_beside_words_for_those_who_cannot_see_them(app: Flask) -> None:
