@@ -27,7 +27,7 @@ from wtforms.validators import InputRequired, Length
 
 from agent_portal import bp, standing
 from core import orders
-from core.accounts import logins, users
+from core.accounts import users
 from core.audit import Actor
 from core.base import phones
 from core.base.text_input import own_path
@@ -38,9 +38,14 @@ PUBLIC = frozenset(
         "portal.log_in",
         "portal.show_reset_form",
         "portal.use_reset_link",
+        "portal.show_code_form",
+        "portal.give_code",
+        "portal.show_invitation",
+        "portal.join",
         "portal.sign_up_form",
         "portal.sign_up",
         "portal.check_address",
+        "portal.notices_worker",
     }
 )
 OWN_LOG_IN = (
@@ -48,12 +53,22 @@ OWN_LOG_IN = (
     "change_password",
     "show_sessions",
     "end_session",
+    "saw_devices",
+    "log_out_elsewhere",
     "log_out_everywhere",
+    "show_confirm_form",
+    "confirm_self",
+    "show_second_step",
+    "begin_second_step",
+    "first_code",
+    "new_codes",
+    "end_second_step",
 )
 STORELESS = frozenset(
     {
         "portal.stores",
         "portal.choose_store",
+        "portal.go_to_store",
         "portal.logout",
         "portal.show_confirm",
         "portal.confirm",
@@ -62,6 +77,11 @@ STORELESS = frozenset(
     }
 )
 RANK = {"viewer": 0, "cashier": 1, "owner": 2}
+WHO_MAY = {
+    "viewer": "Somebody of this store may do this.",
+    "cashier": "Its cashiers and its owner may do this: ask one of them.",
+    "owner": "Its owner may do this: ask them.",
+}
 NO_MATCH = (
     "This e-mail or phone number and this password do not belong together. Check both and try"
     " again."
@@ -118,14 +138,15 @@ def guard() -> ResponseReturnValue | None:
 
 
 def needs(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let only agents of at least this role pass; others read 403."""
+    """Let only agents of at least this role pass; others read 403, and who may."""
 
     def wrap(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not may(role):
-                abort(403)
-            return view(*args, **kwargs)
+                mine = current_user.role
+                abort(403, f"You are a {mine} of this store. {WHO_MAY[role]}")
+            return g.entrance.must_confirm() or view(*args, **kwargs)
 
         return checked
 
@@ -177,13 +198,17 @@ def log_in() -> ResponseReturnValue:
     if asked.person is None:
         return _login_page(form, asked.sentence), asked.status, asked.headers
     ids = [store.id for _, store in users.memberships_of(asked.person)]
-    if not ids:
+    target = own_path(form.next.data)
+    is_invited = (target or "").startswith("/join/")
+    if not ids and not is_invited:
         return _login_page(form, NO_STORE), 422
     only = _store_to_enter(asked.person, ids)
-    g.entrance.enter(asked.person, only, own_device="shared" not in request.form)
-    target = own_path(form.next.data)
+    own_device = "shared" not in request.form
+    if not only and not is_invited:
+        target = url_for(".stores", next=target)
+    to = target or url_for(".home")
     return redirect(
-        (target or url_for(".home")) if only else url_for(".stores", next=target), 303
+        g.entrance.begin(asked.person, only, to, own_device=own_device), 303
     )
 
 
@@ -203,6 +228,7 @@ def stores() -> ResponseReturnValue:
         "portal/stores.html",
         memberships=users.memberships_of(current_user.user),
         target=target,
+        named=False,
     )
 
 
@@ -212,7 +238,7 @@ def choose_store() -> ResponseReturnValue:
     slug = request.form.get("store", "")
     for _, store in users.memberships_of(current_user.user):
         if store.slug == slug:
-            logins.switch_store(current_user.token, store.id)
+            g.entrance.work_in(store.id)
             return redirect(own_path(request.form.get("next")) or url_for(".home"), 303)
     return abort(404)
 
@@ -257,6 +283,13 @@ def _store_to_enter(person: users.User, ids: list[int]) -> int | None:
 
 
 def _agent_links() -> list[tuple[str, str, str]]:
-    if current_user.is_authenticated and current_user.stores > 1:
-        return [("Switch store", url_for(".stores"), "store")]
-    return []
+    if not current_user.is_authenticated:
+        return []
+    links = []
+    if current_user.store_id is not None:
+        links.append(("News", url_for(".show_news"), "audit"))
+        links.append(("Your store", url_for(".show_own_store"), "store"))
+        links.append(("People", url_for(".show_people"), "people"))
+    if current_user.stores > 1:
+        links.append(("Switch store", url_for(".stores"), "store"))
+    return links

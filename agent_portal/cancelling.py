@@ -55,7 +55,7 @@ def cancel_many() -> ResponseReturnValue:
         orders=new,
         left_out=len(codes) - len(new),
         back=back,
-        sum_pesewas=sum(order.price_pesewas for order in new),
+        sum_pesewas=sum(order.price_pesewas for order in new if not order.is_test),
     )
 
 

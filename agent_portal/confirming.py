@@ -6,7 +6,7 @@ Decides what the page says. How often a code may be sent and tried is decided in
 
 from __future__ import annotations
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -20,6 +20,8 @@ from core.base import messages, phones
 from core.base.messages import Kind
 from core.base.refusal import Refusal
 from core.base.text_input import one_line
+
+LATER = {"Retry-After": "86400"}
 
 
 @bp.get("/confirm/<kind>")
@@ -50,7 +52,10 @@ def send_code(kind: str) -> ResponseReturnValue:
     typed = one_line(request.form.get("address", ""), 300)
     try:
         address = phones.parse(typed) if what == "phone" else people.check_email(typed)
+        if "slow_down_s" in g:
+            return _page(what, {"address": too_many_codes(what)}, typed), 429, LATER
         confirmations.send(current_user.user.id, what, address, actor())
+        g.code_sent = True
     except Refusal as refusal:
         if _is_confirmed(what):
             return redirect(url_for(".show_confirm", kind=what), 303)
@@ -64,10 +69,20 @@ def send_first(user: User, phone: str) -> None:
     says how to go on."""
     if not messages.can_send():
         return
+    if "slow_down_s" in g:
+        flash(too_many_codes("phone"), "waiting")
+        return
     try:
         confirmations.send(user.id, "phone", phone, Actor("agent", user.name, user.id))
+        g.code_sent = True
     except (CodeRefused, messages.NotSent) as refusal:
         flash(refusal.sentence, "waiting")
+
+
+def too_many_codes(kind: Kind) -> str:
+    """Said when one address was sent as many codes in a day as it may be."""
+    what = confirmations.NAMES[kind]
+    return f"Too many codes were sent to this {what} today. Ask again tomorrow."
 
 
 def _page(kind: Kind, problems: dict[str, str], typed: str | None = None) -> str:

@@ -14,11 +14,12 @@ from flask import g, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import bindparam, func, select
 
-from agent_portal import bp, standing
+from agent_portal import bp, news, standing
 from core import catalog, queue_view, requirements
 from core.base import clock, phones, round_trip, tenancy
 from core.base.asks import Ask
 from core.orders import Order
+from core.orders.real import REAL
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,21 @@ class Sales:
 @bp.get("/")
 def home() -> ResponseReturnValue:
     """The home page: figures of the day, and what waits for the agent."""
-    stands, (sales, delivered, noticed) = queue_view.standing(
+    stands, (sales, (ever,), noticed) = queue_view.standing(
         tenancy.current_store_id(), _asks(), since=clock.accra_midnight()
     )
     standing.keep(stands)
-    is_asked = not (delivered and g.store.is_open)
+    is_asked = not (ever.delivered and g.store.is_open)
     needed = requirements.of_store(g.store.id) if is_asked else ()
-    has_orders = any(stands.counts.values())
     return render_template(
         "portal/home.html",
         counts=stands.counts,
         today=Sales(*(int(number) for number in sales[0])),
         needed=needed,
         missing=requirements.missing(needed),
-        has_orders=has_orders,
-        shop=_shop() if not (g.store.is_open or has_orders) else [],
+        has_orders=ever.ordered,
+        unread=news.unread(stands) if ever.ordered else 0,
+        shop=_shop() if not (g.store.is_open or ever.ordered) else [],
         **standing.notes(stands.now),
         shelf=catalog.notices_by(noticed),
     )
@@ -66,8 +67,8 @@ def _shop() -> list[tuple[str, list[catalog.ShelfLine]]]:
 
 @cache
 def _asks() -> list[Ask]:
-    """What was delivered since a moment, whether anything ever was, and what of the shelf there is
-    to say."""
+    """What was delivered since a moment, whether anything ever was, or was ordered, and what of the
+    shelf there is to say; of real orders."""
     ours = Order.store_id == queue_view.STORE_ID
     delivered = Order.state == "completed"
     since = bindparam("since", type_=Order.final_at.type)
@@ -77,7 +78,11 @@ def _asks() -> list[Ask]:
         func.count().filter(delivered),
         func.coalesce(func.sum(Order.price_pesewas).filter(delivered), 0),
         func.coalesce(func.sum(profit).filter(delivered), 0),
-    ).where(ours, Order.completed_at >= since, Order.final_at >= since)
-    ever = select(Order.id).where(ours, delivered).limit(1)
+    ).where(ours, REAL, Order.completed_at >= since, Order.final_at >= since)
+    ordered = select(Order.id).where(ours, REAL)
+    ever = select(
+        ordered.where(delivered).exists().label("delivered"),
+        ordered.exists().label("ordered"),
+    )
     noticed = catalog.noticed_in(queue_view.STORE_ID)
     return list(map(round_trip.ask, (sales, ever, noticed)))

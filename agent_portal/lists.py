@@ -7,8 +7,6 @@ of it is decided by `core.batches`.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 
 from flask import Response, abort, flash, g, redirect, render_template, request, url_for
@@ -17,9 +15,9 @@ from werkzeug.datastructures import FileStorage
 
 from agent_portal import bp, standing
 from agent_portal.auth import access_no, actor, may, needs
-from agent_portal.wallet import cell
+from agent_portal.sheet import Cell, Sheet, amount
 from core import availability, onboarding
-from core.base import clock, money, phones
+from core.base import phones
 from core.base.refusal import Refusal
 from core.base.text_input import row_id
 from core.batches import checking, files, keeping, placing, results, splitting
@@ -179,37 +177,27 @@ def throw_list_away(batch_id: int) -> ResponseReturnValue:
 def list_file(batch_id: int) -> ResponseReturnValue:
     """What became of each line, for a spreadsheet."""
     batch = _batch(batch_id)
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(HEAD)
-    rows.writerows(_csv_row(row) for row in results.of_batch(batch).rows)
-    today = clock.now().astimezone(clock.ACCRA).date()
-    return Response(
-        "\N{ZERO WIDTH NO-BREAK SPACE}" + out.getvalue(),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": (
-                f'attachment; filename="{g.store.slug}-list-{batch.id}-{today}.csv"'
-            )
-        },
-    )
+    sheet = Sheet(*HEAD)
+    for row in results.of_batch(batch).rows:
+        sheet.row(*_cells(row))
+    return sheet.answer(f"list-{batch.id}")
 
 
-def _csv_row(row: Result) -> list[str]:
+def _cells(row: Result) -> list[Cell]:
     line = row.line
     order = row.order
     return [
-        str(line.n),
+        line.n,
         phones.show(order.recipient_msisdn).replace("\N{NO-BREAK SPACE}", " ")
         if order
         else "",
         order.bundle_text if order else "",
-        money.format_ghs(order.price_pesewas).replace(",", "") if order else "",
+        amount(order.price_pesewas) if order else "",
         BECAME[line.state],
         order.shown_code if order else "",
         order.state if order else "",
-        cell(line.words),
-        cell(line.text),
+        line.words,
+        line.text,
     ]
 
 

@@ -16,11 +16,11 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from agent_portal import bp, standing
-from agent_portal.auth import may
-from agent_portal.orders import NEWS_EVERY_S, TABS
+from agent_portal.auth import actor, may
+from agent_portal.orders import NEWS_EVERY_S, OF_NEW, SHOWN_WHEN_FULL, TABS
 from core import availability, orders
 from core.base import clock, config, phones
-from core.orders import Order
+from core.orders import Order, asides, marking
 from core.orders.held_up import Held
 
 PRESSED = "pressed"
@@ -60,10 +60,11 @@ def changed_rows() -> ResponseReturnValue:
         rows=found,
         tab=tab,
         tabs=TABS,
+        shown_when_full=SHOWN_WHEN_FULL,
         tab_of=orders.tab_of,
         counts=standing.counts(),
         held=held,
-        choose=tab in ("", "new") and may("cashier"),
+        choose=tab in ("", *OF_NEW) and may("cashier"),
         look=orders.agent_look,
     )
 
@@ -76,6 +77,10 @@ def live() -> dict[str, object]:
         "row_marks": _marks,
         "rows_ms": round(clock.seconds(NEWS_EVERY_S) * 1000),
         "chips": _chips,
+        "why_aside": asides.why,
+        "on_it": marking.on_it,
+        "hold_reasons": list(asides.REASONS.items()),
+        "me": lambda: actor().name,
     }
 
 
@@ -121,5 +126,6 @@ def _mark(order: Order, held: Held | None) -> str:
         stands = f"{held.word} {bool(held.not_sent)}"
     else:
         stands = ""
-    said = f"{order.state} {orders.agent_look(order).label} {stands}"
+    marks = f"{order.aside} {order.note} {marking.on_it(order)}"
+    said = f"{order.state} {orders.agent_look(order).label} {stands} {marks}"
     return f"{zlib.crc32(said.encode()) & 0xFFFF:x}"

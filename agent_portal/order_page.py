@@ -33,7 +33,7 @@ def show_order(code: str) -> ResponseReturnValue:
     """
     order = order_of(code)
     orders.watch(order)
-    kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice|answer)")
+    kept = g.kept.take(rf"/orders/{order.code}/(give-back|reprice|answer|note|hold)")
     return render_template(
         "portal/order.html", kept=kept, **_as_refused(order), **_live(order)
     )
@@ -84,7 +84,9 @@ def drawn_from(order: Order) -> dict[str, str]:
 def _live(order: Order) -> dict[str, object]:
     held = orders.held_up.for_agent(order, availability.now())
     new_cost = orders.price_now(order)
-    if new_cost is not None:  # it can be processed, at another price: the page asks
+    if (
+        new_cost is not None and not order.aside
+    ):  # it can be processed, at another price: the page asks
         held = replace(held, sentence="")
     status = url_for(".order_status", code=order.code)
     report = not_received.last_of(order) if order.missing_since else None

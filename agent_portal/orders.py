@@ -6,7 +6,9 @@ Leaves which orders a tab holds to `core.orders`; presses are read in `pressing`
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from flask import abort, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,7 +18,8 @@ from agent_portal.auth import may
 from core import orders, queue_view
 from core.base import clock, config, tenancy, text_input
 from core.base.text_input import row_id
-from core.orders import Order
+from core.orders import Order, filtering
+from core.orders.filtering import Filter
 from core.queue_view import QueueView
 
 TABS = {
@@ -28,6 +31,7 @@ TABS = {
     "missing": "Not received",
     "back": "Give back",
     "done": "Done",
+    "all": "All",
 }
 SHOWN_WHEN_FULL = ("paid", "missing")
 """Tabs that stay away while nothing stands in them."""
@@ -45,31 +49,31 @@ def queue() -> ResponseReturnValue:
     if tab not in TABS:
         return redirect(url_for(".queue"), 303)
     search = text_input.one_line(request.args.get("q", ""), orders.LONGEST_PASTED)
-    view = _view(search, tab, before)
+    only = filtering.EVERY if search else filtering.read(request.args)
+    view = _view(search, tab, before, only)
     page = view.page
     standing.keep(view.stands)
     kept, pressed, deed = _kept_press()
     more = page.next_before
-    here = partial(
-        url_for,
-        ".queue",
-        tab=None if search else tab,
-        q=search or None,
-    )
-    ticked = [
-        order.code
-        for order in page.orders
-        if order.code in (kept or ()) and order.state == "pending"
-    ]
+    of_tab = {"tab": tab, **only.asked}
+    shown: dict[str, Any] = {"q": search} if search else of_tab
+    here = partial(url_for, ".queue", **shown)
+    is_cashier = may("cashier")
     return render_template(
         "portal/orders.html",
         tab="" if search else tab,
         tabs=TABS,
         shown_when_full=SHOWN_WHEN_FULL,
-        choose=(search or tab in OF_NEW) and may("cashier"),
+        choose=is_cashier and (search or tab in OF_NEW),
         tab_of=orders.tab_of,
         counts=view.stands.counts,
         search=search,
+        only=only,
+        many=is_cashier and not search and tab in OF_NEW,
+        filter=url_for(".filter_form", **of_tab),
+        all=url_for(".all_of_them", **of_tab),
+        file=url_for(".orders_file", **shown),
+        looked_at=filtering.LOOKED_AT,
         page=page,
         newest=view.stands.newest_id,
         news_ms=round(clock.seconds(NEWS_EVERY_S) * 1000),
@@ -77,7 +81,7 @@ def queue() -> ResponseReturnValue:
         kept=kept,
         pressed=pressed,
         deed=deed,
-        ticked=ticked,
+        ticked=_ticked_before(page.orders, kept),
         back=request.full_path.rstrip("?"),
         settings=config.current(),
         longest=orders.LONGEST_PASTED,
@@ -89,11 +93,20 @@ def queue() -> ResponseReturnValue:
     )
 
 
-def _view(search: str, tab: str, before: int | None) -> QueueView:
+def _ticked_before(shown: Sequence[Order], kept: list[str] | None) -> list[str]:
+    """Of the orders on a page, those whose ticks were kept and that may still be pressed."""
+    return [
+        order.code
+        for order in shown
+        if order.code in (kept or ()) and order.state == "pending"
+    ]
+
+
+def _view(search: str, tab: str, before: int | None, only: Filter) -> QueueView:
     store_id = tenancy.current_store_id()
     if search:
         return queue_view.of_search(store_id, search, before)
-    return queue_view.of_tab(store_id, tab, before)
+    return queue_view.of_tab(store_id, tab, before, only)
 
 
 @bp.get("/orders/news")

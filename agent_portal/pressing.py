@@ -34,7 +34,7 @@ def process(code: str) -> ResponseReturnValue:
         goes = f"goes in {undo_s} s. Until then you can undo it."
         said = "{bundle} to {number} " + goes
     else:
-        said = "{bundle} to {number} is in line. {cost} is set aside in your wallet."
+        said = "{bundle} to {number} is in line.{cost}"
     return press(verb, code, said)
 
 
@@ -117,7 +117,9 @@ def _told(order: Order, said: str) -> str:
     return said.format(
         bundle=order.bundle_text,
         number=phones.show(order.recipient_msisdn),
-        cost=money.cedis(order.agent_price_pesewas),
+        cost=""
+        if order.is_test
+        else f" {money.cedis(order.agent_price_pesewas)} is set aside in your wallet.",
     )
 
 

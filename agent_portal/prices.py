@@ -30,6 +30,15 @@ class Row:
     hidden: bool
     problem: str | None = None
     change: tuple[int, bool] | None = None
+    is_checked: bool = False
+    """The form said what was shown, so that it is saved over that alone."""
+    has_moved: bool = False
+    """Somebody else changed it since the page was drawn, and something else was typed."""
+
+    @property
+    def mark(self) -> str:
+        """What stands now; the form sends it back as what was shown."""
+        return _mark(self.line.price_pesewas, self.line.hidden)
 
     @property
     def name(self) -> str:
@@ -48,6 +57,15 @@ class Row:
         if price_pesewas is None:
             return None
         return price_pesewas - self.line.agent_price_pesewas
+
+    @property
+    def margin(self) -> str:
+        """That as a share of the price: `5.4 %`; empty where it is unknown."""
+        profit = self.profit_pesewas
+        if profit is None:
+            return ""
+        price = profit + self.line.agent_price_pesewas
+        return f"{money.percent_of(profit, price)} %"
 
 
 class PriceSheet:
@@ -76,6 +94,19 @@ class PriceSheet:
         }
 
     @property
+    def shown(self) -> dict[int, tuple[int | None, bool]]:
+        """Over what these may be written, where the form said what was shown."""
+        return {
+            row.line.bundle_id: (row.line.price_pesewas, row.line.hidden)
+            for row in self.rows
+            if row.is_checked
+        }
+
+    @property
+    def has_moved(self) -> bool:
+        return any(row.has_moved for row in self.rows)
+
+    @property
     def sentences(self) -> dict[str, str]:
         """What is wrong, by field."""
         return {
@@ -94,31 +125,63 @@ class PriceSheet:
 
     def _row(self, line: PriceLine, form: MultiDict[str, str] | None) -> Row:
         if line.price_pesewas is None:
-            shown = ""
+            stands = Row(line, "", line.hidden)
         else:
-            shown = money.format_ghs(line.price_pesewas).replace(",", "")
+            plain = money.format_ghs(line.price_pesewas).replace(",", "")
+            stands = Row(line, plain, line.hidden)
         field = f"price-{line.bundle_id}"
         if form is None or field not in form:
             # not on the page that was sent: leave it alone
-            return Row(line, shown, line.hidden)
+            return stands
         typed = form[field]
         row = Row(line, typed[:40], f"hidden-{line.bundle_id}" in form)
-        if not typed.strip():
-            if line.price_pesewas is not None or not row.hidden:
-                floor = money.format_ghs(line.agent_price_pesewas)
-                row.problem = (
-                    f"{row.name}: type a price of {floor} or more, or keep the old one"
-                    " and hide it."
-                )
+        price_pesewas, problem = _read(row, typed)
+        said = None if problem else _mark(price_pesewas, row.hidden)
+        if said == row.mark:
             return row
-        try:
-            price_pesewas = money.parse_ghs(typed)
-        except money.BadAmount as bad:
-            row.problem = f"{row.name}: {bad.sentence}"
-            return row
-        if (price_pesewas, row.hidden) != (line.price_pesewas, line.hidden):
+        # a page drawn yesterday does not say what it showed
+        was = form.get(f"was-{line.bundle_id}", row.mark)
+        if said == was:
+            # as it was shown: what somebody else made of it meanwhile stays
+            return stands
+        row.is_checked = f"was-{line.bundle_id}" in form
+        row.has_moved = was != row.mark
+        row.problem = _moved(row) if row.has_moved else problem
+        if price_pesewas is None:
+            row.problem = row.problem or _unpriced(row)
+        else:
             row.change = (price_pesewas, row.hidden)
         return row
+
+
+def _read(row: Row, typed: str) -> tuple[int | None, str | None]:
+    """The price that was typed, None for none; and why it cannot be read."""
+    if not typed.strip():
+        return None, None
+    try:
+        return money.parse_ghs(typed), None
+    except money.BadAmount as bad:
+        return None, f"{row.name}: {bad.sentence}"
+
+
+def _mark(price_pesewas: int | None, hidden: bool) -> str:
+    """A price and whether it is hidden, in short: `2450`, `2450h`; `h` without a price."""
+    price = "" if price_pesewas is None else price_pesewas
+    return f"{price}{'h' if hidden else ''}"
+
+
+def _moved(row: Row) -> str:
+    price, is_shown = row.line.price_pesewas, not row.line.hidden
+    stands = "has no price" if price is None else f"is {money.cedis(price)}"
+    shelf = "shown" if is_shown else "hidden"
+    return f"{row.name} {stands} now, {shelf}. Save again to have it as you typed."
+
+
+def _unpriced(row: Row) -> str:
+    floor = money.format_ghs(row.line.agent_price_pesewas)
+    return (
+        f"{row.name}: type a price of {floor} or more, or keep the old one and hide it."
+    )
 
 
 @bp.get("/prices")
@@ -151,12 +214,18 @@ def save_prices() -> ResponseReturnValue:
             ),
             422,
         )
+    if sheet.has_moved:
+        return _page(sheet, catalog.ShownOtherwise.sentence), 422
     if sheet.sentences:
         return _page(sheet), 422
+    problems: dict[int, str] = {}
     if sheet.changes:
-        problems = catalog.save_prices(sheet.changes, actor())
-    else:
-        problems = {}
+        try:
+            problems = catalog.save_prices(sheet.changes, actor(), sheet.shown)
+        except catalog.ShownOtherwise as refusal:
+            # between the look above and the lock
+            sheet = PriceSheet(catalog.price_table(), request.form)
+            return _page(sheet, refusal.sentence), 422
     for row in sheet.rows:
         row.problem = problems.get(row.line.bundle_id)
     if problems:

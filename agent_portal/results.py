@@ -68,7 +68,9 @@ def groups(
             for row in same
         ]
         total = sum(
-            getattr(order, amount) for order, _code, _words in rows if order is not None
+            getattr(order, amount)
+            for order, _code, _words in rows
+            if order is not None and not order.is_test
         )
         found.append(Group(became, sentence, rows, total))
     return found

@@ -40,11 +40,11 @@ def sign_up() -> ResponseReturnValue:
     except Problems as refusal:
         if refusal.by_field.keys() != {"slug"}:
             return _page(typed, refusal.by_field), 422
-        if "slow_down_s" in g:
+        if _is_over():
             return _slow_down(typed)
         g.log_in_asked = True
         return _entered(typed) or (_page(typed, refusal.by_field), 422)
-    if "slow_down_s" in g:
+    if _is_over():
         return _slow_down(typed)
     g.log_in_asked = True
     return _made(typed, wanted)
@@ -64,6 +64,11 @@ def check_address() -> ResponseReturnValue:
     except BadStore as refusal:
         return _said(False, refusal.sentence)
     return _said(True, "", slug)
+
+
+def _is_over() -> bool:
+    """Whether this connection signed up too often; where its code goes is another limit's."""
+    return bool(g.get("over_limit") == "sign_ups")
 
 
 def _slow_down(typed: Typed) -> ResponseReturnValue:
@@ -93,8 +98,9 @@ def _entered(typed: Typed) -> ResponseReturnValue | None:
     asked = g.entrance.ask(typed.email or typed.phone, typed.password, "")
     if made is None or asked.person is None or asked.person.id != made.user.id:
         return None
-    g.entrance.enter(asked.person, made.store.id, own_device=True)
-    return redirect(url_for(".home"), 303)
+    home = url_for(".home")
+    to = g.entrance.begin(asked.person, made.store.id, home, own_device=True)
+    return redirect(to, 303)
 
 
 def _typed() -> Typed:

@@ -97,7 +97,11 @@ def show_walk_in() -> ResponseReturnValue:
 @needs("cashier")
 def place_walk_in() -> ResponseReturnValue:
     """Place the order, and process it when that was pressed. Pressed twice it is one order."""
-    form = WalkIn.of(request.form)
+    return placed_or_asked(WalkIn.of(request.form))
+
+
+def placed_or_asked(form: WalkIn) -> ResponseReturnValue:
+    """What a form becomes: the order, or the form again with what is wrong or to be asked."""
     if form.problems:
         return _page(form), 422
     if not form.is_meant:

@@ -2,12 +2,15 @@
 (() => {
   const polls = () => document.querySelectorAll('[data-hx-trigger^="every"]');
   let asked = false;
+  let heard = 0;
   const on = (name, act) => document.addEventListener(name, act);
 
-  // A hidden tab asks for nothing; when it is looked at again, it asks at once.
+  // A hidden tab asks for nothing but news of orders, once a minute; when it is looked at again, it asks at once.
   on('htmx-before-request', (e) => {
     asked = true;
-    if (document.hidden && (e.detail.ctx.sourceEvent || {}).type === 'every') e.preventDefault();
+    if (!document.hidden || (e.detail.ctx.sourceEvent || {}).type !== 'every') return;
+    if (e.target.id !== 'news' || Date.now() - heard < 6e4) e.preventDefault();
+    else heard = Date.now();
   });
   on('visibilitychange', () => {
     if (!document.hidden && window.htmx) polls().forEach((el) => htmx.trigger(el, 'every'));

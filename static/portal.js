@@ -1,4 +1,4 @@
-// The portal's own touches: the sum of a selection, profit while typing, and keys. Every page works without it.
+// The portal's own touches: the sum of a selection, and seconds that run down. Every page works without it.
 (() => {
   const all = (what, root = document) => [...root.querySelectorAll(what)];
   const one = (what, root = document) => root.querySelector(what);
@@ -28,63 +28,14 @@
     }
   }
 
-  // Prices: profit follows the typed price; below the floor says so before saving.
-  function profit(field) {
-    const place = one(`#profit-${field.dataset.bundle}`);
-    if (!place) return;
-    const typed = field.value.replace(/^\s*(ghs|gh₵|₵)?\s*/i, "").replace(/,/g, "").trim();
-    const good = /^\d{1,9}(\.\d{1,2})?$/.test(typed);
-    const left = good ? Math.round(Number(typed) * 100) - Number(field.dataset.floor) : NaN;
-    place.textContent = good ? ghs(left) : "–";
-    place.classList.toggle("is-below", good && left < 0);
-  }
-
   document.addEventListener("change", (event) => {
     const box = event.target;
     if (box.matches("[data-select-page]")) all("input[name=order]").forEach((each) => { each.checked = box.checked; });
     if (box.matches("[data-select-page], input[name=order]")) count();
   });
-  document.addEventListener("input", (event) => { if (event.target.matches("[data-floor]")) profit(event.target); });
   document.addEventListener("htmx-after-swap", (event) => {
     count();
     if (event.target.matches?.("[data-row]") && document.activeElement === document.body) event.target.focus();
-  });
-
-  // Keys: j k move, x selects, p goes to Process selected, Enter opens, / searches. Never inside a field;
-  // one press turns them off for good.
-  const off = () => localStorage.getItem("keys") === "off";
-  function move(step) {
-    const rows = all("[data-row]");
-    const here = rows.indexOf(document.activeElement?.closest("[data-row]"));
-    const next = rows[Math.min(Math.max(here + step, 0), rows.length - 1)];
-    if (next) { next.focus(); next.scrollIntoView({ block: "nearest" }); }
-  }
-  const keys = {
-    j: () => move(1),
-    k: () => move(-1),
-    x: () => one("input[name=order]", document.activeElement.closest("[data-row]") ?? undefined)?.click(),
-    p: () => one("[data-selection]:not([hidden]) [data-process]")?.focus(),
-    "/": () => one("input[type=search]")?.focus(),
-  };
-  document.addEventListener("keydown", (event) => {
-    if (off() || event.ctrlKey || event.metaKey || event.altKey || !one("[data-rows]")) return;
-    const at = event.target;
-    if (at.matches("textarea, select, input:not([type=checkbox])")) return;
-    if (event.key === "Enter" && at.matches("[data-row]")) { event.preventDefault(); one("a", at)?.click(); }
-    else if (event.key === "x" && !at.closest("[data-row]")) return;
-    else if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
-  });
-  function wording() {
-    const button = one("[data-keys]");
-    if (!button) return;
-    button.hidden = false;
-    button.setAttribute("aria-pressed", String(!off()));
-    button.textContent = off() ? "Keys are off" : "Keys: j k move, x select, p process selected, Enter open, / search";
-  }
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest("[data-keys]")) return;
-    localStorage.setItem("keys", off() ? "on" : "off");
-    wording();
   });
 
   // A pressed order: the seconds until it goes. What then stands there comes from the server.
@@ -94,6 +45,5 @@
   }), 1000);
 
   all("[data-script]").forEach((part) => { part.hidden = false; });
-  wording();
   count();
 })();

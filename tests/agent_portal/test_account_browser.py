@@ -64,7 +64,7 @@ def test_out_everywhere_ends_at_the_log_in_page(
     other, page = open_page("ama", js=js), open_page("ama", js=js)
     page.goto("/account/sessions")
     assert page.locator(".devices li").count() == 2
-    page.get_by_role("button", name="Log out everywhere").click()
+    page.get_by_role("button", name="Log out everywhere", exact=True).click()
     page.wait_for_url("**/login")
     assert "logged out everywhere" in page.inner_text("main")
     other.goto("/orders")
@@ -109,6 +109,6 @@ def test_every_state_of_the_pages_is_clean(
     expect(page.locator("#errors")).to_be_visible()
     assert problems(page) == []
     page.goto("/account/sessions")
-    page.get_by_role("button", name="Log out everywhere").click()
+    page.get_by_role("button", name="Log out everywhere", exact=True).click()
     page.goto("/reset/nobody-made-it")
     assert "does not work any more" in page.inner_text("main") and problems(page) == []

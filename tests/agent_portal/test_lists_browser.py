@@ -16,6 +16,10 @@ pytestmark = pytest.mark.browser
 ODD = "0241234567 5\n024123456 5\nGood morning\n0551234567 2GB Esi\n0551234567 2\n"
 MANY = ODD + "\n".join(f"02400{at:05} 1" for at in range(40))
 WIDTH = "document.scrollingElement.scrollWidth"
+CUT = """[...document.querySelectorAll('.card .money, .card .phone')].filter(e => e.checkVisibility()
+    && e.getBoundingClientRect().right > e.closest('.card').getBoundingClientRect().right)
+    .map(e => e.outerHTML)"""
+"""What stands beyond the edge of a card that hides it."""
 
 
 def fits(page: Any) -> None:
@@ -23,6 +27,7 @@ def fits(page: Any) -> None:
     before = page.viewport_size
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate(WIDTH) <= 320, page.url
+    assert page.evaluate(CUT) == [], page.url
     assert axe.faults(page) == [], page.url
     page.set_viewport_size(before)
 

@@ -353,6 +353,22 @@ def test_typed_prices_come_back_typed_and_unsaved(
     assert line_of("mtn", 5).price_pesewas == line.price_pesewas
 
 
+def test_a_rule_for_many_prices_comes_back_shown_and_unsaved(
+    app: Flask, portal: Visitor, line_of: Any, jump: Any
+) -> None:
+    log_in(portal, "ama")
+    line, where = line_of("mtn", 5), "/prices/bulk?network=mtn&amount=33&step=100"
+    page = portal.get(where).text
+    names = ("csrf_token", "drawn_for", "network", "amount", "step", "seen")
+    form = {name: field(page[page.index('class="sticky"') :], name) for name in names}
+    ended(app, portal, "idle", jump)
+    portal.post("/prices/bulk", form, csrf=False)
+    page = portal.get(log_in(portal, "ama", next="/prices/bulk").location).text
+    assert "What you had typed is here again" in page and 'value="33"' in page
+    assert "would change" in page
+    assert line_of("mtn", 5).price_pesewas == line.price_pesewas
+
+
 def chosen(html: str) -> list[str]:
     return re.findall(r'<option value="(\w+)" selected', html)
 
@@ -403,7 +419,7 @@ def test_why_nothing_is_owed_stands_there_again_too(
     where = f"/orders/{place(state='refunded')}"
     page = portal.get(where).text
     assert (
-        page.count('name="drawn_for"') == 3
+        page.count('name="drawn_for"') == 4
         and "<details><summary>Nothing to give back" in page
     )
     form = {name: field(page, name) for name in ("csrf_token", "drawn_for")} | {
@@ -415,6 +431,25 @@ def test_why_nothing_is_owed_stands_there_again_too(
     page = portal.get(where).text
     assert "You had chosen “nothing to give back, the customer had not paid”" in page
     assert "<details open><summary>Nothing to give back" in page
+
+
+def test_a_note_and_a_reason_stand_there_again(
+    app: Flask, portal: Visitor, place: Any, jump: Any, order_of: Any
+) -> None:
+    code = place()
+    for act, typed, shown in (
+        ("note", {"note": "pays at six"}, 'value="pays at six"'),
+        ("hold", {"reason": "price"}, 'value="price" selected'),
+    ):
+        log_in(portal, "ama")
+        page = portal.get(f"/orders/{code}").text
+        form = {name: field(page, name) for name in ("csrf_token", "drawn_for")}
+        ended(app, portal, "idle", jump)
+        portal.post(f"/orders/{code}/{act}", form | typed, csrf=False)
+        log_in(portal, "ama")
+        assert shown in portal.get(f"/orders/{code}").text
+        assert (order_of(code).note, order_of(code).aside) == (None, None)
+        portal.post("/logout")
 
 
 def test_a_loss_that_was_accepted_is_ticked_again_while_it_is_the_same(

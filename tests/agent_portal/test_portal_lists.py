@@ -522,6 +522,24 @@ class TestOnce:
         assert [row.order is not None for row in whole.rows] == [True, False, False]
         assert "0241234567" not in whole.left_text
 
+    def test_stopped_while_an_order_is_made_the_order_is_in_the_list(
+        self, ama: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever stopped it cannot have seen the order."""
+        batch_id = keeping.keep(THREE, AMA)
+        keeping.confirm(batch_id, _seen_now(batch_id), True, AMA)
+        place = placing._place
+
+        def stopped_first(line: BatchLine, actor: Actor) -> orders.Placed:
+            keeping.throw_away(batch_id, AMA)
+            return place(line, actor)
+
+        monkeypatch.setattr(placing, "_place", stopped_first)
+        placing.place_some(batch_id, AMA)
+        whole = results.of_batch(keeping.find(batch_id))
+        assert [row.order is not None for row in whole.rows] == [True, False, False]
+        assert "0241234567" not in whole.left_text
+
     def test_stopped_after_a_crash_the_order_is_in_the_list(
         self, ama: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -640,7 +658,7 @@ class TestFile:
         for passed_s, left in ((86_500, (1, 3)), (6 * 86_400, (0, 0))):
             jump(passed_s)
             with app.app_context(), tenancy.across_stores():
-                orders.prune_drafts()
+                orders.prune_unplaced()
                 kept = db.session.query(OrderBatch).count()
                 assert (kept, db.session.query(BatchLine).count()) == left
 

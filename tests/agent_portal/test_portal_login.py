@@ -231,16 +231,26 @@ GUARDED = [
     ("POST", "/prices"),
     ("GET", "/orders/rows"), ("GET", "/prices/changes"), ("POST", "/prices/changes"), ("POST",
     "/orders/K7QM2XR94T/reprice"),
+    ("GET", "/prices/bulk"), ("POST", "/prices/bulk"), ("GET", "/prices/history"),
+    ("GET", "/prices/arrange"), ("POST", "/prices/arrange"),
+    ("GET", "/store"), ("POST", "/store"), ("POST", "/store/pause"),
+    ("GET", "/test-order"), ("POST", "/test-order"),
+    ("GET", "/store/preview"), ("POST", "/store/preview"),
+    ("GET", "/store/hours"), ("POST", "/store/hours"), ("GET", "/store/logo"),
+    ("GET", "/store/logo.webp"), ("POST", "/store/logo"), ("POST", "/store/logo/off"),
+    ("GET", "/store/address"), ("POST", "/store/address"), ("GET", "/store/address/check"),
     ("GET", "/orders/cancel"), ("POST", "/orders/cancel"), ("POST", "/orders/K7QM2XR94T/give-back"),
     ("POST", "/orders/K7QM2XR94T/give-back/undo"), ("POST", "/orders/K7QM2XR94T/not-found"),
-    ("POST", "/orders/K7QM2XR94T/answer"),
+    ("POST", "/orders/K7QM2XR94T/answer"), ("POST", "/orders/K7QM2XR94T/hold"),
+    ("POST", "/orders/K7QM2XR94T/note"), ("POST", "/orders/K7QM2XR94T/take"),
+    ("GET", "/orders/filter"), ("GET", "/orders/all"), ("GET", "/orders.csv"),
     ("GET", "/orders/K7QM2XR94T/row"), ("GET", "/orders/K7QM2XR94T/cancel"), ("POST",
     "/orders/K7QM2XR94T/undo"), ("POST", "/orders/undo"),
     ("GET", "/payments"), ("POST", "/payments"), ("GET", "/payments/process"),
     ("POST", "/payments/process"), ("POST", "/payments/K7QM2XR94T/match"),
     ("POST", "/payments/K7QM2XR94T/put-away"), ("POST", "/payments/K7QM2XR94T/take-back"),
     ("GET", "/wallet"), ("GET", "/wallet.csv"), ("GET", "/stores"), ("POST", "/stores"), ("POST",
-    "/logout"),
+    "/logout"), ("GET", "/stores/K7QM2XR94T"),
     ("GET", "/account/password"), ("POST", "/account/password"), ("GET", "/account/sessions"),
     ("POST", "/account/sessions/end"), ("POST", "/account/log-out-everywhere"),
     ("GET", "/orders/new"), ("POST", "/orders/new"), ("GET", "/lists"), ("POST", "/lists"),
@@ -251,7 +261,27 @@ GUARDED = [
     ("GET", "/confirm/K7QM2XR94T"), ("POST", "/confirm/K7QM2XR94T"),
     ("POST", "/confirm/K7QM2XR94T/send"), ("POST", "/open"), ("POST", "/approval"),
     ("GET", "/terms"), ("POST", "/terms"), ("GET", "/share"), ("GET", "/share/qr.svg"),
-    ("GET", "/share/poster"),
+    ("GET", "/share/poster"), ("GET", "/earnings"), ("GET", "/earnings.csv"),
+    ("GET", "/wallet/funding"), ("POST", "/wallet/funding"),
+    ("POST", "/wallet/funding/K7QM2XR94T/withdraw"), ("GET", "/customers"),
+    ("GET", "/customers/K7QM2XR94T"), ("POST", "/customers/K7QM2XR94T"),
+    ("POST", "/customers/K7QM2XR94T/number"), ("POST", "/customers/K7QM2XR94T/block"),
+    ("POST", "/customers/K7QM2XR94T/unblock"), ("POST", "/customers/K7QM2XR94T/order"),
+    ("POST", "/customers/K7QM2XR94T/forget"), ("GET", "/orders/K7QM2XR94T/customer"),
+    ("POST", "/orders/K7QM2XR94T/customer/block"),
+    ("GET", "/people"), ("POST", "/people"), ("POST", "/people/K7QM2XR94T/role"),
+    ("POST", "/people/K7QM2XR94T/remove"), ("POST", "/people/invitations/K7QM2XR94T/withdraw"),
+    # Open to who has a link, or a right password; this is none.
+    ("GET", "/join/K7QM2XR94T"), ("POST", "/join/K7QM2XR94T"),
+    ("GET", "/login/code"), ("POST", "/login/code"),
+    ("POST", "/account/devices/seen"), ("POST", "/account/log-out-elsewhere"),
+    ("GET", "/account/confirm"), ("POST", "/account/confirm"),
+    ("GET", "/account/second-step"), ("POST", "/account/second-step"),
+    ("POST", "/account/second-step/first"), ("POST", "/account/second-step/codes"),
+    ("POST", "/account/second-step/off"),
+    ("POST", "/orders/K7QM2XR94T/customer/forget"), ("GET", "/news"), ("POST", "/news/read"),
+    ("GET", "/notices"), ("POST", "/notices"), ("POST", "/notices/K7QM2XR94T"),
+    ("POST", "/notices/K7QM2XR94T/remove"), ("GET", "/days"),
 ]  # fmt: skip
 
 
@@ -279,6 +309,7 @@ def test_every_route_of_the_room_is_in_that_list(app: Any) -> None:
         ("GET", "/sign-up"),
         ("POST", "/sign-up"),
         ("GET", "/sign-up/address"),
+        ("GET", "/notices.js"),
     }
 
 
@@ -393,6 +424,40 @@ class TestSeveralStores:
     ) -> None:
         assert ama_agent.post("/stores", {"store": store}).status_code == 404
         assert "Ama&#39;s Data" in ama_agent.get("/").text
+
+    def test_a_link_of_a_notice_lands_in_the_store_that_it_names(
+        self, portal: Visitor
+    ) -> None:
+        link = "/stores/kofi?next=/orders?tab%3Dpaid"
+        assert portal.get(link).location == "/login?next=" + quote(link, safe="/")
+        answer = log_in(portal, "both@example.test", next=link)
+        portal.post("/stores", {"store": "ama", "next": link})
+        assert answer.location.startswith("/stores?next=")
+        # on another site it asks first, and nothing has changed
+        for site in ({"Sec-Fetch-Site": "cross-site"}, {}):
+            asked = portal.get(link, headers=site)
+            assert asked.status_code == 200 and 'value="ama"' not in asked.text
+            assert "This is in another store of yours" in asked.text
+            assert "Ama&#39;s Data<small" in portal.get("/").text
+        opened = portal.get(link, headers={"Sec-Fetch-Site": "same-origin"})
+        assert opened.location == "/orders?tab=paid"
+        page = portal.get("/").text
+        assert "Kofi&#39;s Data<small" in page and "You are in Kofi" in page
+        # in it already, from wherever
+        assert portal.get(link).location == "/orders?tab=paid"
+        evil = portal.get(
+            "/stores/kofi?next=//evil.test", headers={"Sec-Fetch-Site": "none"}
+        )
+        assert evil.location == "/"
+
+    def test_a_link_into_a_store_of_others_is_as_one_into_none(
+        self, ama_agent: Visitor
+    ) -> None:
+        own = {"Sec-Fetch-Site": "same-origin"}
+        for slug in ("kofi", "no-such-store"):
+            answer = ama_agent.get(f"/stores/{slug}?next=/orders", headers=own)
+            assert answer.status_code == 404
+        assert "Ama&#39;s Data<small" in ama_agent.get("/").text
 
     def test_who_works_in_one_store_sees_no_switch(self, ama_agent: Visitor) -> None:
         assert "Switch store" not in ama_agent.get("/").text

@@ -149,5 +149,6 @@ def test_home_is_read_in_one_round_trip(
     ama_agent.get("/")
     with asked(app) as found:
         assert "Delivered today" in ama_agent.get("/").text
-    assert found.statements == []
+    read, counted = found.statements
+    assert "notice_marks" in read and "told_first_at" in counted, "news since then"
     assert [len(trip) for trip in found.trips] == [1, 8], "who asks, with their store"

@@ -211,7 +211,9 @@ def test_a_message_of_another_store_is_none(
     paste(ama_agent, inbox.came(700))
     (message_id,) = message_ids(ama_agent.get("/payments").text)
     code = place("kofi")
-    assert "700" not in kofi_agent.get("/payments").text
+    assert "EFUA SAMPLE" in ama_agent.get("/payments").text
+    theirs_page = kofi_agent.get("/payments").text
+    assert "EFUA SAMPLE" not in theirs_page and "7.00" not in theirs_page
     bodies = set()
     for of in (message_id, "999999", "0", "x"):
         for verb in ("match", "put-away", "take-back"):
@@ -300,6 +302,8 @@ def test_in_a_browser_it_is_accessible_and_fits(
         *paid(3),
         inbox.came(over.price_pesewas + 50, over.pay_code),
         inbox.came(700, "for the shop", "A LONG NAME OF MADE UP PEOPLE AND SONS LTD"),
+        # two that read the same
+        *(inbox.came(650, "for you") for _ in range(2)),
         received(900, 990_000, "1"),
     )
     page = open_page(dark=dark)

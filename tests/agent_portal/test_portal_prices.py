@@ -3,7 +3,10 @@ agent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from sqlalchemy import update
 from visitors import Visitor
 
 from core import catalog
+from core.audit import Actor
 from core.base import money, tenancy
 from core.catalog import Bundle
 
@@ -159,6 +163,91 @@ def test_without_bundles_the_page_says_why(app: Any, ama_agent: Visitor) -> None
     tables_owner.execute(delete(StoreBundle))
     tables_owner.execute(update(Bundle).values(active=False))
     assert "No bundles yet" in ama_agent.get("/prices").text
+
+
+def sent(page: str) -> dict[str, str]:
+    """The price form, as a browser would send it untouched."""
+    form = page[page.index('action="/prices"') :].partition("</form>")[0]
+    fields = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        name, value = (
+            re.search(r'name="([\w-]+)"', tag),
+            re.search(r'value="([^"]*)"', tag),
+        )
+        assert name and value
+        if "checkbox" not in tag or " checked" in tag:
+            fields[name[1]] = unescape(value[1])
+    fields.pop("csrf_token")
+    return fields
+
+
+def test_an_old_page_leaves_what_somebody_else_changed(
+    ama_agent: Visitor, line_of: Any, in_store: Any
+) -> None:
+    line, hidden, mine = line_of("mtn", 5), line_of("mtn", 1), line_of("at", 2)
+    form = sent(ama_agent.get("/prices").text)
+    kofi = Actor("agent", "Kofi")
+    changed = {
+        line.bundle_id: (9_900, False),
+        hidden.bundle_id: (hidden.price_pesewas, True),
+    }
+    in_store("ama", lambda: catalog.save_prices(changed, kofi))
+    form[f"price-{mine.bundle_id}"] = "77.00"
+    assert ama_agent.post("/prices", form).status_code == 303
+    assert "Saved 1 price." in ama_agent.get("/prices").text
+    assert line_of("at", 2).price_pesewas == 7_700
+    assert line_of("mtn", 5).price_pesewas == 9_900 and line_of("mtn", 1).hidden
+
+
+def test_over_what_somebody_else_changed_a_price_is_saved_once_it_was_shown(
+    ama_agent: Visitor, line_of: Any, in_store: Any, counts: Any
+) -> None:
+    line, other, kofi = line_of("mtn", 5), line_of("mtn", 1), Actor("agent", "Kofi")
+    form = sent(ama_agent.get("/prices").text)
+    changed = {line.bundle_id: (9_900, False), other.bundle_id: (8_800, False)}
+    in_store("ama", lambda: catalog.save_prices(changed, kofi))
+    before = counts()
+    form[f"price-{line.bundle_id}"] = "133.70"
+    answer = ama_agent.post("/prices", form)
+    assert answer.status_code == 422 and counts() == before
+    assert catalog.ShownOtherwise.sentence in answer.text
+    assert "MTN 5 GB is GH₵\u00a099.00 now, shown." in answer.text
+    again = sent(answer.text)
+    assert again[f"price-{line.bundle_id}"] == "133.70", "what was typed is kept"
+    assert again[f"price-{other.bundle_id}"] == "88.00", "what was not, is as it stands"
+    assert ama_agent.post("/prices", again).status_code == 303
+    assert line_of("mtn", 5).price_pesewas == 13_370
+    assert line_of("mtn", 1).price_pesewas == 8_800
+
+
+def test_what_changes_between_the_look_and_the_lock_is_refused_too(
+    ama_agent: Visitor, line_of: Any, in_store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, save = line_of("mtn", 5), catalog.save_prices
+    form = sent(ama_agent.get("/prices").text)
+    form[f"price-{line.bundle_id}"] = "133.70"
+
+    def beside(*asked: Any) -> Any:
+        monkeypatch.undo()
+        kofi, changed = Actor("agent", "Kofi"), {line.bundle_id: (9_900, False)}
+        with ThreadPoolExecutor(1) as other:
+            other.submit(in_store, "ama", lambda: save(changed, kofi)).result()
+        return save(*asked)
+
+    monkeypatch.setattr(catalog, "save_prices", beside)
+    answer = ama_agent.post("/prices", form)
+    assert answer.status_code == 422
+    assert catalog.ShownOtherwise.sentence in answer.text
+    assert sent(answer.text)[f"price-{line.bundle_id}"] == "133.70"
+    assert line_of("mtn", 5).price_pesewas == 9_900
+
+
+def test_the_same_press_twice_is_no_quarrel(ama_agent: Visitor, line_of: Any) -> None:
+    form = sent(ama_agent.get("/prices").text)
+    form[f"price-{line_of('mtn', 5).bundle_id}"] = "133.70"
+    for said in ("Saved 1 price.", "Nothing was changed."):
+        assert ama_agent.post("/prices", form).status_code == 303
+        assert said in ama_agent.get("/prices").text
 
 
 # One price typed in fifteen wrong ways: (typed, what must be said).

@@ -33,6 +33,20 @@ GOOD = {
 }
 
 
+OWNER = Actor("owner", "Platform owner")
+_SIGNED_UP = "SELECT id FROM stores WHERE asked_at IS NOT NULL ORDER BY id"
+
+
+def _esi(n: int) -> dict[str, str]:
+    """One more person, with a store of her own."""
+    return GOOD | {"phone": f"024 555 02{n:02}", "slug": f"esi-{n}"}
+
+
+def _seen(by_itself: bool) -> str:
+    """How a new store stands on the owner's page."""
+    return "approved" if by_itself else "waiting"
+
+
 @pytest.fixture
 def portal(visitor: Callable[[str], Visitor]) -> Visitor:
     return visitor("portal")
@@ -226,6 +240,35 @@ def test_only_so_many_sign_up_in_a_day(using: Using, portal: Visitor) -> None:
     using(sign_ups_a_day=0)
     assert "Nobody can sign up just now" in portal.get("/sign-up").text
     assert portal.post("/sign-up", GOOD).status_code == 503
+
+
+@pytest.mark.parametrize("by_itself", [False, True])
+def test_the_owner_s_word_makes_room_for_the_next_of_the_day(
+    app: Flask, visitor: Callable[[str], Visitor], using: Using, by_itself: bool
+) -> None:
+    """Else whoever sends some dozen forms shuts it for everybody."""
+    using(sign_ups_a_day=2, approve_by_itself=by_itself)
+
+    def sign_up(n: int) -> int:
+        return visitor("portal").post("/sign-up", _esi(n)).status_code
+
+    assert [sign_up(n) for n in range(3)] == [303, 303, 503]
+    first, second = (row.id for row in rows(app, _SIGNED_UP))
+    told(app, lambda: onboarding.refuse(first, "not a shop", OWNER, _seen(by_itself)))
+    assert [sign_up(n) for n in range(3, 5)] == [303, 503]
+    told(app, lambda: onboarding.refuse(second, "no more", OWNER, _seen(by_itself)))
+    assert sign_up(5) == 303
+
+
+def test_a_store_that_was_approved_makes_room_as_well(
+    app: Flask, visitor: Callable[[str], Visitor], using: Using
+) -> None:
+    using(sign_ups_a_day=1)
+    assert visitor("portal").post("/sign-up", _esi(1)).status_code == 303
+    assert visitor("portal").post("/sign-up", _esi(2)).status_code == 503
+    (only,) = (row.id for row in rows(app, _SIGNED_UP))
+    told(app, lambda: onboarding.approve(only, OWNER))
+    assert visitor("portal").post("/sign-up", _esi(2)).status_code == 303
 
 
 def test_who_is_logged_in_signs_up_for_nothing(ama_agent: Visitor) -> None:
@@ -432,3 +475,54 @@ def test_lists_and_payments_wait_for_the_approval(app: Flask, portal: Visitor) -
     told(app, lambda: onboarding.approve(store.id, SYSTEM))
     for path, form in forms.items():
         assert "has approved your store" not in portal.post(path, form).text, path
+
+
+def test_one_number_is_sent_ten_codes_a_day_whoever_asks(
+    visitor: Callable[[str], Visitor], using: Using, codes: Callable[[], list[str]]
+) -> None:
+    """Else a stranger's phone rings as often as somebody makes up log-ins."""
+    using(messages="console", code_gap_s=0)
+    spelt = ("024 123 4567", "+233241234567", "0241234567")
+    answers = []
+    for n in range(4):
+        person = visitor("portal")
+        assert person.post("/sign-up", _esi(n)).status_code == 303
+        answers += [
+            person.post("/confirm/phone/send", {"address": number}) for number in spelt
+        ]
+    assert [answer.status_code for answer in answers] == [303] * 10 + [429] * 2
+    assert len(codes()) == 10 + 4
+    said = answers[-1].text
+    assert "Too many codes were sent to this phone number today" in said
+    assert 'value="0241234567"' in said, "what was typed is kept"
+    assert answers[-1].headers["Retry-After"] == "86400"
+    again = person.post("/confirm/phone/send", {"address": "024 123 4568"})
+    assert again.status_code == 303, "another number has its own count"
+
+
+def test_who_signs_up_with_a_number_that_was_sent_too_many_has_a_store_all_the_same(
+    visitor: Callable[[str], Visitor], using: Using, codes: Callable[[], list[str]]
+) -> None:
+    using(messages="console", code_gap_s=0, codes_a_day=20)
+    stranger, owner = visitor("portal"), visitor("portal")
+    stranger.post("/sign-up", _esi(1))
+    for _ in range(10):
+        stranger.post("/confirm/phone/send", {"address": GOOD["phone"]})
+    answer = owner.post("/sign-up", GOOD)
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert "Too many codes were sent to this phone number" in owner.get("/").text
+    assert len(codes()) == 11
+
+
+def test_what_was_not_sent_does_not_count(
+    visitor: Callable[[str], Visitor], using: Using, codes: Callable[[], list[str]]
+) -> None:
+    using(messages="console", code_gap_s=3_600, codes_a_day=20)
+    stranger = visitor("portal")
+    stranger.post("/sign-up", _esi(1))
+    for _ in range(12):
+        answer = stranger.post("/confirm/phone/send", {"address": GOOD["phone"]})
+        assert answer.status_code == 422 and "just now" in answer.text
+    owner = visitor("portal")
+    owner.post("/sign-up", GOOD)
+    assert len(codes()) == 2

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from core import ledger, reconcile
+from core import ledger, orders, reconcile
 from core.audit import SYSTEM
 from core.base import clock, tenancy
 from core.base.db import db, transaction
@@ -127,3 +127,11 @@ def test_a_relay_that_is_away_is_said(
         r"Nothing can be sent since \d\d:\d\d Why: nobody seems to look after the sending",
         said,
     )
+
+
+def test_more_than_are_counted_are_said_to_be_more_in_the_bar_as_in_the_tabs(
+    ama_agent: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = dict.fromkeys(orders.TABS, 1_000)
+    monkeypatch.setattr(orders, "tab_counts", lambda: counted)
+    assert '<span class="count hot">999+</span>' in ama_agent.get("/prices").text

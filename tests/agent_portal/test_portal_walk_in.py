@@ -70,6 +70,13 @@ def test_three_fields_are_an_order_with_the_prices_of_now(
     assert first.text == "Ama placed the order."
 
 
+def test_networks_stand_in_the_order_of_the_shelf(ama_agent: Visitor) -> None:
+    """Not in that of their keys, which puts the smallest first."""
+    for path in ("/orders/new", "/test-order"):
+        groups = re.findall(r'<optgroup label="(\w+)"', ama_agent.get(path).text)
+        assert groups == ["MTN", "Telecel", "AT"], path
+
+
 def test_it_can_be_processed_with_the_same_press(
     ama_agent: Visitor, bundle: Any, placed: Any
 ) -> None:

@@ -230,15 +230,15 @@ class TestFile:
     def test_a_long_statement_is_one_file_that_says_where_it_ends(
         self, ama_agent: Visitor, fund: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from agent_portal import wallet
+        from agent_portal import statement
 
         for index in range(6):
             fund(100 + index, f"note {index}")
-        monkeypatch.setattr(wallet, "CSV_PAGE", 2)
+        monkeypatch.setattr(statement, "CSV_PAGE", 2)
         assert [row[-1] for row in rows_of(ama_agent.get("/wallet.csv"))[1:]] == [
             *(f"note {index}" for index in range(5, -1, -1)), "opening balance",
         ]  # fmt: skip
-        monkeypatch.setattr(wallet, "CSV_PAGES", 2)
+        monkeypatch.setattr(statement, "CSV_PAGES", 2)
         rows = rows_of(ama_agent.get("/wallet.csv"))
         rest = re.search(r"open (/wallet\.csv\?before=\d+)", rows[-1][0])
         assert len(rows) == 6 and rest

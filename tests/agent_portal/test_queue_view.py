@@ -17,7 +17,7 @@ from core.queue_view import QueueView
 from tests.support.queues import queue
 from tests.support.settings import Using
 
-TABS = ("new", "paid", "processing", "late", "failed", "missing", "back", "done")
+TABS = ("new", "paid", "processing", "late", "failed", "missing", "back", "done", "all")
 STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded",
           "cancelled")  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_it_is_what_each_rule_says_by_itself(
         assert seen.stands.newest_id == queue("all", limit=1).orders[0].id
         held = held_up.on_page(page.orders, seen.stands.now)
         assert seen.held == held
-        assert bool(held) == (tab in ("new", "paid", "late"))
+        assert bool(held) == (tab in ("new", "paid", "late", "all"))
 
     as_store("ama", by_themselves)
 
@@ -84,7 +84,7 @@ def test_pages_follow_each_other(
     using(page_size=1)
     found: list[str] = []
     before = None
-    for _ in range(20):
+    for _ in range(30):
         page = view(as_store, tab, before).page
         found += [order.code for order in page.orders]
         before = page.next_before
@@ -134,6 +134,9 @@ def test_each_statement_names_its_store_as_well(context: Any) -> None:
     for tab in TABS:
         for is_later in (False, True):
             asks.append(queue_view._listed(tab, is_later=is_later))
+            asks.append(queue_view._filtered(tab, is_later=is_later))
+            asks.append(queue_view._end(tab, is_later=is_later))
+        asks += queue_view._together(tab)
     met = set()
     for name in (cls.__tablename__ for cls in tenancy._store_tables()):
         for ask in asks:

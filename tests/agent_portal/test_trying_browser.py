@@ -1,0 +1,42 @@
+"""A test order in a real browser: made without script, in both lights, on a narrow screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import axe
+
+pytestmark = pytest.mark.browser
+
+WIDTH = "document.scrollingElement.scrollWidth"
+
+
+def fits(page: Any) -> None:
+    """At 320 px nothing runs off, and axe finds nothing wrong."""
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate(WIDTH) <= 320, page.url
+    assert axe.faults(page) == [], page.url
+
+
+@pytest.mark.slow(seconds=6)
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_is_made_by_the_keyboard_and_every_page_of_it_fits(
+    open_page: Callable[..., Any], dark: bool
+) -> None:
+    page = open_page("ama", dark=dark, js=not dark)
+    page.goto("/test-order")
+    page.get_by_label("It is delivered").focus()
+    page.keyboard.press("ArrowDown")
+    page.get_by_role("button", name="Make a test order").press("Enter")
+    page.wait_for_url("**/orders/*")
+    assert page.get_by_text("TEST · New").is_visible()
+    here = page.url
+    pages = ["/test-order", "/store", "/orders", here]
+    if dark:  # axe is a script
+        page = open_page("ama", dark=True)
+    for path in pages:
+        page.goto(path)
+        fits(page)
