@@ -18,6 +18,7 @@ bp.record_once(theme.register)
 from storefront import (  # noqa: F401 - the views register themselves on bp
     checkout,
     finding,
+    logo,
     offline,
     pictures,
     receipt,
@@ -30,7 +31,9 @@ from storefront import (  # noqa: F401 - the views register themselves on bp
 
 @bp.record_once
 def read_at_once(state: BlueprintSetupState) -> None:
-    """Say which pages read their store together with what they show."""
+    """Say which pages read their store together with what they show; and what draws a shop for
+    the portal, as it would look."""
+    state.app.extensions["shop_as"] = views.drawn_as
     state.app.extensions["reads_store"] = {
         "storefront.create_order": checkout.read_store,
         "storefront.show_review": review.read_store,

@@ -14,16 +14,18 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.base import text_input
-from storefront import theme
+from core.base import colours, text_input
 
 WIDTH, HEIGHT = 600, 315
 """Of a preview: the least that chat programs show large."""
 _LEFT, _NAME_LEFT, _RIGHT = 40, 158, WIDTH - 40
 INK, GREY = "#191c1f", "#5b6064"
 _NAME_SIZES = (52, 46, 40, 34, 30)
-_PALETTE = 24
+PALETTE = 24
 """Colours of a picture. More than edges of letters need only make it heavier."""
+PALETTE_OF_LOGO = 128
+_WHOLE = 0.6
+"""Side of a logo by that of an icon whose edges a phone cuts off."""
 _LETTER = 0.62
 """Height of an icon's letter by its side; what a phone cuts off round is outside of it."""
 
@@ -33,13 +35,17 @@ def preview(
     address: str,
     colour: str,
     lines: Sequence[str],
+    logo: bytes | None = None,
 ) -> bytes:
     """A PNG of `WIDTH` by `HEIGHT`. `address` is in ASCII: it stands in for a name that cannot be
     drawn."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT), theme.PAPER)
+    picture = Image.new("RGB", (WIDTH, HEIGHT), colours.PAPER)
     pen = ImageDraw.Draw(picture)
     pen.rectangle((0, 0, WIDTH, 11), fill=colour)
-    _tile(pen, initial(name, address), colour)
+    if logo:
+        rounded(picture, opened(logo, 96), (_LEFT, 44), 20)
+    else:
+        _tile(pen, initial(name, address), colour)
     font, rows = fitted(drawable(name) or address, _RIGHT - _NAME_LEFT)
     pen.multiline_text(
         (_NAME_LEFT, 93),
@@ -55,7 +61,7 @@ def preview(
     pen.text((_RIGHT, 188), cut(address, small, 300), GREY, small, anchor="rs")
     for row, line in enumerate(lines):
         pen.text((_LEFT, 224 + row * 31), line, GREY, letters(23), anchor="ls")
-    return png(picture)
+    return png(picture, PALETTE_OF_LOGO if logo else PALETTE)
 
 
 def icon(letter: str, colour: str, side: int, *, is_whole: bool) -> bytes:
@@ -67,12 +73,24 @@ def icon(letter: str, colour: str, side: int, *, is_whole: bool) -> bytes:
     pen.text(
         (side / 2, side / 2),
         letter,
-        theme.text_on(colour),
+        colours.text_on(colour),
         letters(round(side * (_LETTER - 0.12 * is_whole))),
         anchor="mm",
         stroke_width=side / 110,
     )
     return png(picture)
+
+
+def icon_of_logo(logo: bytes, side: int, *, is_whole: bool) -> bytes:
+    """The same of a logo: to the edges, or on white within what no phone cuts off."""
+    if is_whole:
+        inner = round(side * _WHOLE)
+        picture = Image.new("RGB", (side, side), "#fff")
+        picture.paste(opened(logo, inner), ((side - inner) // 2,) * 2)
+    else:
+        picture = Image.new("RGBA", (side, side), "#0000")
+        rounded(picture, opened(logo, side), (0, 0), side * 7 // 32)
+    return png(picture, PALETTE_OF_LOGO)
 
 
 def initial(name: str, address: str) -> str:
@@ -112,11 +130,27 @@ def _tile(pen: ImageDraw.ImageDraw, letter: str, colour: str) -> None:
     pen.text(
         (_LEFT + 48, 92),
         letter,
-        theme.text_on(colour),
+        colours.text_on(colour),
         letters(58),
         anchor="mm",
         stroke_width=1,
     )
+
+
+def opened(logo: bytes, side: int) -> Image.Image:
+    """A logo as `core.logos` keeps it, in another size."""
+    with Image.open(io.BytesIO(logo), formats=("WEBP",)) as kept:
+        return kept.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+
+
+def rounded(
+    picture: Image.Image, logo: Image.Image, place: tuple[int, int], radius: int
+) -> None:
+    """Put it there, its corners cut round."""
+    shape = Image.new("L", logo.size)
+    edges = (0, 0, logo.width - 1, logo.height - 1)
+    ImageDraw.Draw(shape).rounded_rectangle(edges, radius, fill=255)
+    picture.paste(logo, place, shape)
 
 
 def fitted(text: str, width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
@@ -164,10 +198,10 @@ def letters(size: int) -> ImageFont.FreeTypeFont:
     return font
 
 
-def png(picture: Image.Image) -> bytes:
+def png(picture: Image.Image, colours_kept: int = PALETTE) -> bytes:
     """A picture of few colours, as a file."""
     few = picture.quantize(
-        _PALETTE, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        colours_kept, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
     )
     file = io.BytesIO()
     few.save(file, "PNG", optimize=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 from flask import g, request
 
-from core import catalog, orders, shop
+from core import catalog, opening_hours, orders, shop
 from core.availability import Now
 from core.base import config, language
 from core.base.config import Config
@@ -38,6 +38,8 @@ class Facts(NamedTuple):
 
     settings: Config
     store: Mapping[str, Any]
+    away: str
+    """What it says of the hour, and whether it sells with it: another one from minute to minute."""
     now: Now
     shelf: list[catalog.ShelfLine]
     record: Record | None
@@ -106,4 +108,5 @@ def _facts(shown: Shop) -> Facts:
     columns = {
         name: value for name, value in vars(store).items() if not name.startswith("_")
     }
-    return Facts(config.current(), columns, shown.now, shown.shelf, shown.record)
+    away = opening_hours.away(store)
+    return Facts(config.current(), columns, away, shown.now, shown.shelf, shown.record)

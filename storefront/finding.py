@@ -16,9 +16,11 @@ from core.orders import Order
 from storefront import bp, device
 
 SLOW_DOWN = later(
-    "Too many tries from your connection or for this number. Wait a few minutes, for one number"
-    " perhaps until tomorrow. The link of an order goes on working."
+    "Too many tries from your connection or for this number. Wait an hour, for one number perhaps"
+    " until tomorrow. The link of an order goes on working."
 )
+WAIT_S = 3_600
+"""What who guessed too often is told to wait."""
 NO_PAY_CODE = later(
     "A pay code has six digits, like 482 913; it stands on the order's page. Check it digit by"
     " digit, or leave it empty."
@@ -46,15 +48,15 @@ def find_by_number() -> Response:
     if errors or number is None:
         return _page(typed, typed_code, errors)
     is_over = "slow_down_s" in g
-    # of who tries too often no code is looked at; the device is proof as before
+    # of who guesses too often no code is looked at; the device is proof as before
     found = orders.with_proof(
         number, device.codes(g.store.id), None if is_over else pay_code
     )
-    if is_over and not found:
+    if is_over and pay_code is not None and not found:
         response = _page(typed, typed_code, {"": say(SLOW_DOWN)}, 429)
-        response.headers["Retry-After"] = str(g.slow_down_s)
+        response.headers["Retry-After"] = str(WAIT_S)
         return response
-    g.number_missed = not found
+    g.pay_code_missed = pay_code is not None and not found
     return _page(typed, typed_code, {}, found=found)
 
 

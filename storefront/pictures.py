@@ -1,5 +1,5 @@
-"""The pictures of a store, and the manifest that names its icons: made by us, the same for
-everybody.
+"""The pictures of a store, and the manifest that names its icons: made by us of its logo or its
+letter, the same for everybody.
 
 Decides what they show, and that each is drawn once a content and process. How it is drawn is in
 `drawing`, which is imported by the first picture, so that a process that draws none stays light.
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from cachetools import LRUCache, cached
 from flask import Response, abort, g, jsonify, request
 
-from core.base import clock, config, money, phones
+from core import logos
+from core.base import clock, colours, config, money, phones
 from core.base.language import later
 from core.catalog import ShelfLine
 from core.stores import Store
@@ -46,6 +47,7 @@ def icon(side: int, is_whole: bool = False) -> Response:
         theme.valid(store.colour),
         side,
         is_whole,
+        *_logo(store),
     )
     return _answer(picture, ICON_KEPT_S)
 
@@ -55,7 +57,7 @@ def manifest() -> Response:
     """What a phone needs to put the store on its home screen."""
     store: Store = g.store
     colour = theme.valid(store.colour)
-    mark = _mark(store.name, colour)
+    mark = _mark(store.name, colour, *filter(None, [store.logo]))
     icons = [
         {
             "src": f"/icon-{side}.png?v={mark}",
@@ -76,7 +78,7 @@ def manifest() -> Response:
         start_url=own("/"),
         display="standalone",
         theme_color=colour,
-        background_color=theme.PAPER,
+        background_color=colours.PAPER,
         icons=[*icons, whole],
     )
     response.mimetype = "application/manifest+json"
@@ -86,7 +88,8 @@ def manifest() -> Response:
 def preview_address(store: Store, cheapest: Cheapest) -> str:
     """Of the picture for previews of links, as strangers' programs need it. It changes with what
     the picture shows, since they keep a picture by its address."""
-    mark = _mark(store.name, theme.valid(store.colour), *_lines(cheapest))
+    shown = (store.name, theme.valid(store.colour), *_lines(cheapest))
+    mark = _mark(*shown, *filter(None, [store.logo]))
     return f"{config.current().address(store.slug)}/preview.png?v={mark}"
 
 
@@ -97,6 +100,7 @@ def preview(store: Store, cheapest: Cheapest) -> Response:
         _host(store),
         theme.valid(store.colour),
         _lines(cheapest),
+        *_logo(store),
     )
     return _answer(picture, PREVIEW_KEPT_S)
 
@@ -114,11 +118,17 @@ def price_list(store: Store, shelf: Sequence[ShelfLine]) -> Response:
             for line in shelf
         ),
         f"{today.day} {today:%b %Y}",
+        *_logo(store),
     )
     return _answer(picture, PREVIEW_KEPT_S)
 
 
-@cached(_drawn, condition=_in_turn)
+def _but_the_logo(*shown: object) -> tuple[object, ...]:
+    """By what a picture is kept: the mark, which comes before it, says which logo it is."""
+    return shown[:-1]
+
+
+@cached(_drawn, key=_but_the_logo, condition=_in_turn)
 def _price_list(
     name: str,
     host: str,
@@ -126,40 +136,54 @@ def _price_list(
     colour: str,
     lines: tuple[tuple[str, str, int], ...],
     day: str,
+    mark: str,
+    logo: bytes | None,
 ) -> bytes:
     from storefront import price_picture
 
     _begin_drawing()
     priced = [(net, size, money.format_ghs(pesewas)) for net, size, pesewas in lines]
-    return price_picture.draw(name, host, address, colour, priced, day)
+    return price_picture.draw(name, host, address, colour, priced, day, logo)
 
 
-@cached(_drawn, condition=_in_turn)
+@cached(_drawn, key=_but_the_logo, condition=_in_turn)
 def _preview(
     name: str,
     host: str,
     colour: str,
     lines: tuple[str, ...],
+    mark: str,
+    logo: bytes | None,
 ) -> bytes:
     from storefront import drawing
 
     _begin_drawing()
-    return drawing.preview(name, host, colour, lines)
+    return drawing.preview(name, host, colour, lines, logo)
 
 
-@cached(_drawn, condition=_in_turn)
+@cached(_drawn, key=_but_the_logo, condition=_in_turn)
 def _icon(
     name: str,
     host: str,
     colour: str,
     side: int,
     is_whole: bool,
+    mark: str,
+    logo: bytes | None,
 ) -> bytes:
     from storefront import drawing
 
     _begin_drawing()
+    if logo:
+        return drawing.icon_of_logo(logo, side, is_whole=is_whole)
     letter = drawing.initial(name, host)
     return drawing.icon(letter, colour, side, is_whole=is_whole)
+
+
+def _logo(store: Store) -> tuple[str, bytes | None]:
+    """Its mark and the picture; an empty mark and none where a letter is drawn."""
+    found = logos.large(store.logo) if store.logo else None
+    return (store.logo or "", found) if found else ("", None)
 
 
 def _begin_drawing() -> None:

@@ -10,8 +10,20 @@ from collections.abc import Sequence
 import segno
 from PIL import Image, ImageDraw
 
-from storefront import theme
-from storefront.drawing import GREY, INK, cut, drawable, fitted, letters, png
+from core.base import colours
+from storefront.drawing import (
+    GREY,
+    INK,
+    PALETTE,
+    PALETTE_OF_LOGO,
+    cut,
+    drawable,
+    fitted,
+    letters,
+    opened,
+    png,
+    rounded,
+)
 
 WIDTH, HEIGHT = 720, 1280
 MOST_LINES = 22
@@ -20,6 +32,7 @@ _LEFT, _RIGHT = 52, WIDTH - 52
 _HEAD = 220
 _FOOT = HEIGHT - 220
 _QR = 170
+_LOGO = 132
 _RULE = "#ddd8cc"
 Line = tuple[str, str, str]
 """Network, size and price in cedis."""
@@ -32,21 +45,24 @@ def draw(
     colour: str,
     lines: Sequence[Line],
     day: str,
+    logo: bytes | None = None,
 ) -> bytes:
     """A PNG. `host` is in ASCII: it stands in for a name that cannot be drawn. `address` is where
     the code leads."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT), theme.PAPER)
+    picture = Image.new("RGB", (WIDTH, HEIGHT), colours.PAPER)
     pen = ImageDraw.Draw(picture)
-    _head(pen, drawable(name) or host, colour)
+    _head(pen, drawable(name) or host, colour, _RIGHT - (_LOGO + 26 if logo else 0))
+    if logo:
+        rounded(picture, opened(logo, _LOGO), (_RIGHT - _LOGO, 28), 24)
     _prices(pen, lines)
     _foot(picture, pen, host, address, day)
-    return png(picture)
+    return png(picture, PALETTE_OF_LOGO if logo else PALETTE)
 
 
-def _head(pen: ImageDraw.ImageDraw, title: str, colour: str) -> None:
-    on = theme.text_on(colour)
+def _head(pen: ImageDraw.ImageDraw, title: str, colour: str, right: int) -> None:
+    on = colours.text_on(colour)
     pen.rectangle((0, 0, WIDTH, _HEAD - 32), fill=colour)
-    small, rows = fitted(title, (_RIGHT - _LEFT) * 2 // 3)
+    small, rows = fitted(title, (right - _LEFT) * 2 // 3)
     large = letters(round(small.size * 1.5))
     pen.multiline_text((_LEFT, 82), "\n".join(rows), on, large, anchor="lm", spacing=8)
     pen.text((_LEFT, _HEAD - 50), "Data bundles, GHS", on, letters(28), anchor="ls")

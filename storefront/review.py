@@ -20,7 +20,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import availability, catalog, orders
+from core import availability, catalog, opening_hours, orders
 from core.availability import Now
 from core.base import browsers, clock, money, phones
 from core.base.language import later, say
@@ -182,6 +182,7 @@ def review_page(
         mismatch_with_article=(
             _with_article(review.mismatch_network) if review.mismatch_network else ""
         ),
+        away=opening_hours.handled(g.store),
         estimate=_estimate(line, review.now),
         earlier=earlier,
         earlier_is_ours=earlier is not None
@@ -243,7 +244,11 @@ def _placed_page(order: Order) -> Response:
 
 def _is_sold(order: Order) -> bool:
     can_buy = availability.now().why_not(order.network, order.bundle_id) is None
-    return can_buy and catalog.shelf_line(order.bundle_id) is not None
+    return (
+        can_buy
+        and not opening_hours.is_shut(g.store)
+        and catalog.shelf_line(order.bundle_id) is not None
+    )
 
 
 def _kept_by_nobody(response: Response) -> Response:

@@ -23,7 +23,9 @@ from storefront import bp, device
 from storefront.addresses import own
 from storefront.own_order import Answer, for_its_device, say_refused
 
-_TIME = re.compile(r"([0-9]{1,2})[ .:h]?([0-9]{2})\s*([ap])?\.?m?\.?", re.IGNORECASE)
+_TIME = re.compile(
+    r"([0-9]{1,2})(?:[ .:h]?([0-9]{2}))?\s*([ap])?\.?m?\.?", re.IGNORECASE
+)
 _TRANSACTION = re.compile(r"[A-Za-z0-9./-]{4,40}")
 _A_CLOCK_MAY_BE_FAST = timedelta(minutes=10)
 
@@ -63,17 +65,17 @@ class PaidForm:
 
 
 def moment_of(typed: str) -> datetime | None:
-    """The last moment at which a clock in Accra showed this time, `10:04`, `1004` or `10.04 pm`;
-    empty means now. In whole minutes, so that two presses tell one time. None when it is no
-    time."""
+    """The last moment at which a clock in Accra showed this time, `10:04`, `1004`, `10.04 pm` or
+    `9pm`; empty means now. In whole minutes, so that two presses tell one time. None when it is
+    no time."""
     now = clock.now()
     if not typed:
         return now.replace(second=0, microsecond=0)
     found = _TIME.fullmatch(typed)
     if found is None:
         return None
-    hour, minute, half = int(found[1]), int(found[2]), (found[3] or "").lower()
-    if half and not 1 <= hour <= 12:
+    hour, minute, half = int(found[1]), int(found[2] or 0), (found[3] or "").lower()
+    if not (1 <= hour <= 12 if half else found[2]):
         return None
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)

@@ -24,7 +24,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import audit, order_view, orders
+from core import audit, opening_hours, order_view, orders
 from core.base import clock, phones, text_input
 from core.base.language import later, say
 from core.base.sms import message
@@ -151,7 +151,8 @@ def _order_page(view: OrderView, order: Order) -> Response:
         device.bind_session(g.store.id)
     poll_s = inputs["poll_s"]
     can_buy = view.now.why_not(order.network, order.bundle_id) is None
-    still_sold = g.store.is_open and can_buy and view.is_sold
+    is_open = g.store.is_open and not opening_hours.is_shut(g.store)
+    still_sold = is_open and can_buy and view.is_sold
     page = render_template(
         "storefront/order.html",
         **inputs,
@@ -183,6 +184,7 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, Any]:
         "bundle": view.bundle,
         "events": [event for event in view.events if event.customer_text],
         "ahead": said.ahead,
+        "away": said.away,
         "ours": is_ours(order),
         "poll_s": said.poll_s,
         "poll_ms": round(said.poll_s * 1_000) if said.poll_s else None,
@@ -256,6 +258,7 @@ class Said(NamedTuple):
     words: Words
     ahead: list[str]
     may_report: bool
+    away: str
 
 
 def _said(view: OrderView, order: Order) -> Said:
@@ -264,6 +267,7 @@ def _said(view: OrderView, order: Order) -> Said:
         orders.customer_words(order, view.store, view.now, view.bundle),
         _ahead(view, order),
         orders.not_received.may_report(order),
+        opening_hours.handled(view.store) if order.state == "pending" else "",
     )
 
 

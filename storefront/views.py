@@ -7,9 +7,11 @@ strangers' programs read of it.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import (
     Response,
@@ -22,11 +24,12 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from core import availability, catalog, orders, shop
+from core import availability, catalog, logos, opening_hours, orders, shop
 from core.availability import Now, SoldOut, Stop
 from core.base import money, phones
 from core.base.language import ROOTS, later, say
 from core.delivery_times import Estimate, Record
+from core.stores import Store
 from storefront import bp, drawn, pictures
 from storefront.addresses import own
 from storefront.forms import OrderForm
@@ -108,32 +111,68 @@ def store_page(
     orders.look()
     now, shelf, record = _what_is_shown()
     groups = shelf_groups(now, shelf)
-    open_groups = _open(groups)
-    can_order = g.store.is_open and now.everything is None and bool(open_groups)
-    chosen_id = _chosen_id(form)
-    if can_order and not errors and _has_chosen_what_is_gone(form, open_groups):
+    values = _values(g.store, form, now, groups, record)
+    if values["can_order"] and not errors and _has_chosen_what_is_gone(form, groups):
         errors = {"bundle": say(CHOSEN_IS_GONE)}
-    values = {
+    page = render_template("storefront/store.html", **values, errors=errors or {})
+    if keep_as is not None and not _shows_a_moment(now, groups):
+        drawn.keep(keep_as, page)
+    return _as_response(page, status)
+
+
+def drawn_as(store: Store, problems: list[str]) -> str:
+    """The front page as it would be if the store were so, with what is wrong above it; nothing on
+    it can be pressed. For its agent, inside their store."""
+    groups = shelf_groups(availability.now(), catalog.shelf())
+    values = _values(store, OrderForm(), availability.now(), groups, None)
+    errors = {f"p{n}": sentence for n, sentence in enumerate(problems)}
+    return render_template(
+        "storefront/store.html",
+        **values,
+        store=store,
+        errors=errors,
+        is_preview=True,
+        logo_address=_as_data(store),
+    )
+
+
+def _as_data(store: Store) -> str:
+    """The logo in the page itself: what stands in a frame without rights may load nothing."""
+    picture = logos.picture(store.logo) if store.logo else None
+    if picture is None:
+        return ""
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+
+
+def _values(
+    store: Store,
+    form: OrderForm,
+    now: Now,
+    groups: list[Group],
+    record: Record | None,
+) -> dict[str, Any]:
+    """What the page is drawn from."""
+    open_groups = _open(groups)
+    chosen_id = _chosen_id(form)
+    is_open = store.is_open and not opening_hours.is_shut(store)
+    can_order = is_open and now.everything is None and bool(open_groups)
+    return {
         "form": form,
-        "errors": errors or {},
         "groups": groups,
         "chosen_id": chosen_id,
         "can_order": can_order,
+        "away": opening_hours.away(store),
         "stop": now.everything,
         "unsure_since": now.unsure_since,
         "look_again_s": LOOK_AGAIN_S,
         "look_again_at": "" if request.method == "GET" else own("/"),
         "working": _working(open_groups),
         "from_prices": _from_prices(open_groups),
-        "preview_address": pictures.preview_address(g.store, _cheapest(open_groups)),
+        "preview_address": pictures.preview_address(store, _cheapest(open_groups)),
         "follow": say(FOLLOW),
         "record": record,
         "is_timed": record is not None or any(group.usual for group in groups),
     }
-    page = render_template("storefront/store.html", **values)
-    if keep_as is not None and not _shows_a_moment(now, groups):
-        drawn.keep(keep_as, page)
-    return _as_response(page, status)
 
 
 def _shows_a_moment(now: Now, groups: list[Group]) -> bool:
@@ -155,10 +194,10 @@ def _chosen_id(form: OrderForm) -> int | None:
     return None
 
 
-def _has_chosen_what_is_gone(form: OrderForm, open_groups: list[Group]) -> bool:
+def _has_chosen_what_is_gone(form: OrderForm, groups: list[Group]) -> bool:
     if not form.bundle_text:
         return False
-    return not _is_offered(_chosen_id(form), open_groups)
+    return not _is_offered(_chosen_id(form), _open(groups))
 
 
 def _as_response(page: str, status: int) -> Response:

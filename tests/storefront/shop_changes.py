@@ -8,6 +8,14 @@ CHANGES = {
         "UPDATE store_bundles SET hidden = true WHERE bundle_id IN"
         " (SELECT bundle_id FROM store_bundles LIMIT 1)"
     ),
+    "one recommended": (
+        "UPDATE store_bundles SET featured = true WHERE bundle_id IN"
+        " (SELECT max(id) FROM bundles WHERE network = 'mtn')"
+    ),
+    "one put first": (
+        "UPDATE store_bundles SET place = 1 WHERE bundle_id IN"
+        " (SELECT id FROM bundles WHERE network = 'mtn' ORDER BY mb DESC LIMIT 1)"
+    ),
     "validity": "UPDATE bundles SET validity = '7 days' WHERE validity <> '7 days'",
     "sales paused": (
         "INSERT INTO settings (key, value) VALUES ('paused.sales',"
@@ -36,6 +44,9 @@ OF_A_STORE = {
     "whatsapp": "233201234567",
     "momo_number": "233241112223",
     "welcome": "Hello there",
+    "announcement": "MTN is slow today",
+    "pay_words": "MTN only",
     "status": "closed",
     "closed_note": "Back at noon",
+    "logo": "0123456789abcdef",
 }

@@ -63,8 +63,8 @@ def test_what_says_the_same_is_drawn_once(page: Ask, drawings: list[str]) -> Non
 
 
 NOT_SHOWN = {
-    "id", "slug", "momo_name", "auto_process", "markup_bp", "version", "created_at",
-    "approval", "approval_note", "approved_at", "asked_at", "terms_at",
+    "id", "slug", "momo_name", "auto_process", "pay_online", "markup_bp", "version", "created_at",
+    "approval", "approval_note", "approved_at", "asked_at", "terms_at", "paused_at", "moved_at", "hours", "hours_closed",
 }  # fmt: skip
 """Columns of a store that its front page does not show; the slug is its address, and a store that
 was never approved has no front page."""

@@ -105,6 +105,7 @@ def read_aloud(html: str) -> list[str]:
     return flowing + said
 
 
+@pytest.mark.matrix
 def test_every_text_of_a_page_is_known_by_its_name(
     walk: Callable[[str], Walk], bracketed: None
 ) -> None:
@@ -124,6 +125,7 @@ def test_every_text_of_a_page_is_known_by_its_name(
     assert found == {} and seen > 1_500
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("root", "tag"), [("", "en"), ("/tw", "tw")])
 def test_every_page_is_whole(walk: Callable[[str], Walk], root: str, tag: str) -> None:
     for name, answer in walk(root).pages():
@@ -135,6 +137,7 @@ def test_every_page_is_whole(walk: Callable[[str], Walk], root: str, tag: str) -
         assert "%(" not in answer.text, name
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("root", ["", "/tw"])
 def test_every_address_on_a_page_stays_in_its_language(
     walk: Callable[[str], Walk], root: str

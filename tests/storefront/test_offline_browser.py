@@ -16,6 +16,7 @@ from test_storefront_browser import (  # noqa: F401 - three are fixtures
 )
 
 from tests.support import axe, chromium
+from tests.support.running import until
 
 pytestmark = [
     pytest.mark.browser,
@@ -134,9 +135,10 @@ def test_a_new_version_takes_over_and_leaves_nothing_of_the_old(
     change_store("ama", name="Ama anew")
     context.new_cdp_session(page).send("Network.clearBrowserCache")
     page.evaluate("navigator.serviceWorker.ready.then(r => r.update())")
-    page.wait_for_function(
-        "old => caches.keys().then(k => k.length === 1 && k[0] !== old)", arg=old
-    )
+    # not `wait_for_function`: a promise is true to it, whatever it brings
+    is_replaced = "old => caches.keys().then(k => k.length === 1 && k[0] !== old)"
+    until(lambda: page.evaluate(is_replaced, old), 10, "the new version took over")
+    assert "Ama anew" in page.evaluate(KEPT)["/offline"]
     page.goto("about:blank")  # whose page asks for no news meanwhile
     context.set_offline(True)
     page.goto(f"/orders/{code}")

@@ -241,7 +241,7 @@ def test_every_state_has_a_page_and_polls_only_while_it_may_change(
         assert ("data-hx-trigger" in html) == (state not in orders.FINAL)
         parse_clean(html)
     assert "failed" not in page.text.lower() and "unknown" not in page.text.lower()
-    assert ("/cancel" in page.text) == (state == "pending")
+    assert ("/cancel" in page.text) == (state in ("pending", "awaiting_payment"))
 
 
 # Polling

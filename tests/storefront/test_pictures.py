@@ -15,8 +15,9 @@ from test_what_can_be_bought import statements, trips  # noqa: F401 - a fixture
 
 from core import catalog
 from core.audit import SYSTEM
+from core.base import colours
 from edge import limits
-from storefront import drawing, pictures, theme
+from storefront import drawing, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_BYTES = 20_000
@@ -88,7 +89,7 @@ def test_it_wears_the_store_s_colour(shop, change_store):
     change_store("ama", colour="#0b3d91")
     picture = opened(shop("ama").get("/preview.png").data).convert("RGB")
     assert picture.getpixel((5, 5)) == (0x0B, 0x3D, 0x91)
-    assert picture.getpixel((5, 300)) == tuple(bytes.fromhex(theme.PAPER[1:]))
+    assert picture.getpixel((5, 300)) == tuple(bytes.fromhex(colours.PAPER[1:]))
 
 
 def test_its_address_changes_with_what_it_shows(shop, bundle, in_store, change_store):
@@ -120,6 +121,7 @@ def test_it_names_the_cheapest_price_of_each_network_that_sells(
         "ama.localhost",
         "#0b6e4f",
         tuple(f"{names[n]} from GHS {p / 100:.2f}" for n, p in least.items()),
+        None,
     )
     in_store("ama", lambda: catalog.pause_network("mtn", "test", SYSTEM))
     shop("ama").get("/preview.png")
@@ -153,7 +155,7 @@ def test_a_flood_draws_it_once_whatever_it_asks_for(app, shop, drawings):
 
 
 def test_many_at_once_draw_it_once(app, drawings):
-    words = ("Ama", "ama.localhost", "#0b6e4f", ("MTN from GHS 5.00",))
+    words = ("Ama", "ama.localhost", "#0b6e4f", ("MTN from GHS 5.00",), "", None)
     together = threading.Barrier(4)
 
     def ask() -> None:
@@ -190,7 +192,9 @@ def test_who_has_many_drawn_waits_and_what_is_drawn_is_still_shown(shop, monkeyp
 def test_what_is_remembered_is_bounded(app):
     with app.app_context():
         for number in range(40):
-            pictures._icon("Ama", "ama.localhost", f"#{number:06x}", 192, False)
+            pictures._icon(
+                "Ama", "ama.localhost", f"#{number:06x}", 192, False, "", None
+            )
     assert 0 < pictures._drawn.currsize <= pictures._drawn.maxsize
     assert pictures._drawn.maxsize == pictures.MOST_BYTES
 

@@ -126,7 +126,7 @@ def test_after_an_hour_it_is_put_away_and_then_deleted(app, shop, bundle, jump):
 
 def prune(app: Flask) -> int:
     with app.app_context(), tenancy.across_stores():
-        return orders.prune_drafts()
+        return orders.prune_unplaced()
 
 
 def test_a_forgotten_number_is_in_no_draft(app, shop, bundle):

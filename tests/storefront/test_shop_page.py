@@ -14,7 +14,7 @@ from store_customers import NUMBER, fields, parse_clean
 
 from core import catalog
 from core.audit import SYSTEM
-from core.base import clock, phones
+from core.base import clock, colours, phones
 from storefront import theme
 
 PAGE_LIMIT, VIEW_LIMIT, CSS_LIMIT = 6_000, 20_000, 3_000
@@ -120,11 +120,11 @@ COLOURS = [
 ]
 
 
-@pytest.mark.parametrize("ground", [theme.PAPER, theme.INK])
+@pytest.mark.parametrize("ground", [colours.PAPER, colours.INK])
 def test_text_can_be_read_whatever_colour_a_store_chose(ground):
     for colour in COLOURS:
-        assert theme.contrast(theme.text_on(colour), colour) >= 4.5, colour
-        assert theme.contrast(theme.readable(colour, ground), ground) >= 4.5, colour
+        assert colours.contrast(colours.text_on(colour), colour) >= 4.5, colour
+        assert colours.contrast(colours.readable(colour, ground), ground) >= 4.5, colour
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_text_can_be_read_whatever_colour_a_store_chose(ground):
     ],
 )
 def test_contrast_is_what_wcag_computes(one, other, ratio):
-    assert theme.contrast(one, other) == pytest.approx(ratio, abs=0.01)
+    assert colours.contrast(one, other) == pytest.approx(ratio, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,8 @@ def test_one_who_tells_again_and_again_is_sent_to_the_store(
     [
         ({"time": "25:99"}, "like 10:04"),
         ({"time": "soon"}, "like 10:04"),
+        ({"time": "9"}, "like 10:04"),
+        ({"time": "13pm"}, "like 10:04"),
         ({"payer": ""}, "from which number"),
         ({"transaction": "12 34"}, "letters and digits"),
         ({"transaction": "<script>"}, "letters and digits"),
@@ -260,6 +262,8 @@ def test_what_cannot_be_read_is_asked_for_again_and_kept(
         ("9.30", 9, 30),
         ("9:30 pm", 21, 30),
         ("12:05am", 0, 5),
+        ("9pm", 21, 0),
+        ("12 a.m.", 0, 0),
     ],
 )
 def test_a_time_is_read_as_people_write_it(typed: str, hour: int, minute: int) -> None:
@@ -443,9 +447,7 @@ def test_a_report_is_answered_and_the_customer_reads_it(
     assert "The store answered: the supplier has been asked." in page
     assert "More by 14:00" in page
     assert in_store("ama", orders.tab_counts)["missing"] == 0
-    assert in_store("ama", lambda: not_received.rate(order.store_id)) == (
-        not_received.Rate(1, 1)
-    )
+    assert in_store("ama", lambda: not_received.reported(order.store_id)) == 1
 
 
 def test_a_report_needs_the_balance_and_keeps_what_was_typed(
@@ -546,6 +548,41 @@ def test_the_owner_is_not_asked_anew_before_the_store_had_a_day_to_look(
             db.session.remove()
 
 
+@pytest.mark.parametrize(
+    ("first_h", "last_h", "asked_in_h"),
+    [(2, 2, 22), (47, 1, 1), (72, 1, 23)],
+    ids=["told once", "told anew before the two days", "told anew after them"],
+)
+def test_the_page_says_when_the_owner_is_asked(
+    app: Flask,
+    store: Shop,
+    bundle: Callable[..., int],
+    row: Callable[..., Order],
+    later: Callable[[timedelta], None],
+    first_h: int,
+    last_h: int,
+    asked_in_h: int,
+) -> None:
+    """And then he is: not a minute before."""
+    code = store.order(bundle())
+    tell(store, code)
+    now = clock.now()
+    first, last = (now - timedelta(hours=hours) for hours in (first_h, last_h))
+    set_order(app, "ama", code, told_first_at=first, told_at=last)
+    until = now + timedelta(hours=asked_in_h)
+    page = store.get(f"/orders/{code}").text
+    assert f"If there is no answer by {clock.shown(until)}, Makola is asked." in page
+    for moves_on, asked in (
+        (timedelta(hours=asked_in_h, minutes=-1), 0),
+        (timedelta(hours=asked_in_h, minutes=1), 1),
+    ):
+        later(moves_on)
+        with app.app_context(), tenancy.across_stores():
+            assert orders.ask_owner() == asked
+            db.session.remove()
+    assert "If there is no answer" not in store.get(f"/orders/{code}").text
+
+
 def test_whom_to_ask_about_is_found_by_what_is_open(app: Flask) -> None:
     """Asked each round of the relay: never by a walk through all orders, whatever plan is kept."""
     with app.app_context(), tenancy.across_stores():
@@ -599,16 +636,33 @@ def test_a_number_shows_orders_only_with_proof(
 def test_a_number_is_not_guessed_at(
     shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
 ) -> None:
-    """Thirty wrong pay codes for one number, from wherever, and the thirty-first is not looked at,
-    even if it is right; another number still is."""
+    """Five wrong pay codes for one number, from wherever, and the sixth is not looked at, even if
+    it is right; another number still is."""
     code = shop("ama").order(bundle())
     guesser = shop("ama")
-    for _ in range(30):
+    for _ in range(5):
         wrong = next(c for c in iter(pay_codes.new, "") if c != row(code).pay_code)
         assert find(guesser, NUMBER, wrong).status_code == 200
     over = find(guesser, "+233 24 123 4567", row(code).pay_code or "")
     assert over.status_code == 429 and code not in over.text
-    assert find(guesser, OTHER_NUMBER).status_code == 200
+    assert over.headers["Retry-After"] == "3600"
+    assert find(guesser, OTHER_NUMBER, pay_codes.new()).status_code == 200
+
+
+def test_who_guesses_at_one_number_after_the_other_is_stopped(
+    shop: Callable[[str], Shop], bundle: Callable[..., int], row: Callable[..., Order]
+) -> None:
+    """Twenty an hour for an address, right ones alike; who shares it and types a number alone is
+    neither counted nor refused."""
+    code = shop("ama").order(bundle())
+    guesser = shop("ama")
+    for last in range(20):
+        assert find(guesser, f"020 765 43{last:02}").status_code == 200
+        wrong = next(c for c in iter(pay_codes.new, "") if c != row(code).pay_code)
+        assert find(guesser, f"020 765 43{last:02}", wrong).status_code == 200
+    over = find(guesser, NUMBER, row(code).pay_code or "")
+    assert over.status_code == 429 and code not in over.text
+    assert find(guesser, NUMBER).status_code == 200
 
 
 def test_no_number_stands_where_tries_are_counted(app: Flask, store: Shop) -> None:
@@ -629,7 +683,7 @@ def test_who_ordered_finds_it_however_much_others_guess(
     wrong = next(
         c for c in iter(pay_codes.new, "") if c not in (row(code).pay_code, theirs)
     )
-    for _ in range(30):
+    for _ in range(5):
         find(guesser, NUMBER, wrong)
     answer = find(ours, NUMBER)
     assert answer.status_code == 200 and f'href="/orders/{code}"' in answer.text

@@ -3,14 +3,19 @@ of it left."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import brotli
+import psycopg
 import pytest
 from flask import Flask
+from PIL import Image
 from store_customers import Shop
 
+from core import logos
 from tests.support.deliveries import deliver, estimate, renew
 
 LINKED = re.compile(r'<(?:link|script)[^>]*?(?:href|src)="(/[^"]+)"')
@@ -63,6 +68,31 @@ def test_the_first_load_of_a_store(
     assert loaded[f"{root}/"] <= PAGE, loaded
     assert sum(loaded.values()) <= FIRST_LOAD, loaded
     assert not any("htmx" in path or "manifest" in path for path in loaded), loaded
+
+
+def test_a_logo_is_within_the_first_load(
+    store: Shop, superuser: psycopg.Connection[Any]
+) -> None:
+    """Of the worst of pictures, noise, which no encoder makes small."""
+    noise = io.BytesIO()
+    Image.effect_noise((400, 300), 200).convert("RGB").save(noise, "PNG")
+    made = logos.encoded(noise.getvalue())
+    logo = made.small
+    assert len(logo) <= logos.MOST_BYTES
+    assert len(made.large or b"") <= logos.MOST_LARGE_BYTES
+    superuser.execute(
+        "INSERT INTO store_logos (store_id, mark, picture, made_at)"
+        " SELECT id, 'aa', %s, now() FROM stores WHERE slug = 'ama'",
+        [logo],
+    )
+    superuser.execute("UPDATE stores SET logo = 'aa' WHERE slug = 'ama'")
+    # once, though it is the icon of the page as well
+    loaded = {"/logo/aa.webp": len(store.get("/logo/aa.webp").data)}
+    assert loaded["/logo/aa.webp"] == len(logo)
+    text = load(store, "/", loaded)
+    assert 'src="/logo/aa.webp"' in text and 'href="/logo/aa.webp"' in text
+    assert loaded["/"] <= PAGE and sum(loaded.values()) <= FIRST_LOAD, loaded
+    assert sum(loaded.values()) > FIRST_LOAD // 2, loaded
 
 
 @BOTH
