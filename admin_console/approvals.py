@@ -6,8 +6,6 @@ Decides how a press is read and answered. What it does is decided in `core.catal
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-
 from flask import flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -16,6 +14,7 @@ from admin_console import bp, catalog_pages
 from admin_console.auth import needs
 from core import catalog
 from core.audit import Actor
+from core.base import money
 from core.base.text_input import row_id
 
 ALL = "all"
@@ -86,13 +85,9 @@ def _answer(*, keep: bool) -> Response:
 def _basis_points(typed: str) -> int:
     """`3`, `3.5`, `3 %` as hundredths of a percent. Raises `catalog.BadShare`."""
     try:
-        share = Decimal(typed.replace("%", "").strip() or "x") * 100
-    except InvalidOperation:
+        share = money.parse_percent(typed)
+    except money.BadAmount:
         raise catalog.BadShare from None
-    if (
-        not share.is_finite()
-        or share != share.to_integral_value()
-        or not 0 <= share <= catalog.steps.MOST_BP
-    ):
+    if share > catalog.steps.MOST_BP:
         raise catalog.BadShare
-    return int(share)
+    return share

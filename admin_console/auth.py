@@ -33,6 +33,8 @@ PUBLIC = frozenset(
         "console.start_login",
         "console.show_reset_form",
         "console.use_reset_link",
+        "console.show_code_form",
+        "console.give_code",
     }
 )
 
@@ -83,12 +85,14 @@ def needs(act: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not may(act):
+                role = current_user.user.platform_role
+                who = " or ".join(name for name in MAY if act in MAY[name])
                 abort(
                     403,
-                    f"Your role, {current_user.user.platform_role}, may look at this but not"
-                    " change it.",
+                    f"Your role, {role}, may look at this but not change it. Ask somebody whose"
+                    f" role is {who}.",
                 )
-            return view(*args, **kwargs)
+            return g.entrance.must_confirm() or view(*args, **kwargs)
 
         return checked
 
@@ -119,8 +123,7 @@ def start_login() -> Any:
     asked = g.entrance.ask(email, password, NO_MATCH)
     if asked.person is None:
         return _login_page(email, asked.sentence), asked.status, asked.headers
-    g.entrance.enter(asked.person)
-    return redirect(_next_path(), 303)
+    return redirect(g.entrance.begin(asked.person, None, _next_path()), 303)
 
 
 @bp.post("/logout")

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, progress_panel, proof_strip, store_figures
 from admin_console.auth import needs
-from core import ledger, outbox, proof, reconcile, stores
+from core import ledger, outbox, proof, reconcile, store_list
 from core.audit import Actor
 from core.base import clock, config
 from core.supplier import supply
@@ -31,7 +31,7 @@ STRIP_PROOFS = 200
 @bp.get("/books")
 def show_books() -> str:
     platform = ledger.platform_balances()
-    shown = stores.page(config.current().page_size)
+    shown = store_list.page(config.current().page_size)
     wallets_pesewas, held_pesewas = ledger.stores_total()
     return render_template(
         "console/books.html",

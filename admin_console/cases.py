@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, session, url_for
+from flask import abort, flash, g, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -67,8 +67,12 @@ def list_cases() -> str:
 
 @bp.get("/cases/<int(max=999999999999999999):case_id>")
 def show_case(case_id: int) -> str:
-    """One case; after a press that was refused, why, once, with the words that were typed."""
+    """One case; after a press that was refused, or came before one was asked who one is, once with
+    the words that were typed."""
     case = _case(case_id)
+    kept = g.kept.take(rf"/cases/{case.id}/\w+")
+    if kept is not None:
+        return _page_of(case, None, one_line(kept.get("resolution", "")))
     found = session.get(_REFUSED)
     if not found or found[0] != case.id:
         return _page_of(case)

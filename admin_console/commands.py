@@ -17,7 +17,7 @@ from flask.cli import AppGroup
 from admin_console import store_commands
 from admin_console.in_sentences import in_sentences
 from admin_console.reset_links import echo_link, echo_unproven
-from core.accounts import people
+from core.accounts import people, second_steps
 from core.accounts.people import COMMAND_LINE
 from core.base import config, passwords
 
@@ -103,6 +103,18 @@ def set_password(
 def reset_password(email: str) -> None:
     """Print a one-time link with which the person sets a new password."""
     echo_link(people.find(email).id)
+
+
+@user_group.command("second-step-off")
+@click.argument("email")
+@in_sentences
+def end_second_step(email: str) -> None:
+    """Ask a person for no code any more: for who has lost phone and paper."""
+    user = people.find(email)
+    if second_steps.turn_off(user.id, COMMAND_LINE):
+        click.echo(f"{user.email}: the password alone logs in now.")
+    else:
+        click.echo(f"{user.email} has no second step.")
 
 
 @user_group.command("role")

@@ -34,6 +34,7 @@ from core.base.db import db
 from core.cases import Case
 from core.ledger import Account, Entry, Posting
 from core.orders import Order
+from core.orders.real import REAL
 
 AHEAD = timedelta(days=1)
 """Moments are asked for between two: of a span with one end, a plan for any values expects a third
@@ -141,7 +142,7 @@ def _of_day() -> Select[*tuple[Any, ...]]:
     kept = func.sum(Order.price_pesewas).filter(Order.state.not_in(lost))
     placed = (
         select(func.count().label("orders"), func.coalesce(kept, 0).label("pesewas"))
-        .where(Order.created_at.between(_moment("midnight"), _moment("until")))
+        .where(Order.created_at.between(_moment("midnight"), _moment("until")), REAL)
         .subquery()
         .c
     )
@@ -150,7 +151,7 @@ def _of_day() -> Select[*tuple[Any, ...]]:
             func.count().filter(Order.state == "completed").label("well"),
             func.count().filter(Order.state == "refunded").label("back"),
         )
-        .where(Order.final_at.between(_moment("midnight"), _moment("until")))
+        .where(Order.final_at.between(_moment("midnight"), _moment("until")), REAL)
         .subquery()
         .c
     )
@@ -178,7 +179,7 @@ def stuck() -> ColumnElement[bool]:
         and_(Order.state == "submitting", Order.unknown_since.is_not(None)),
         Order.state == "failed",
     )
-    return and_(_IS_OPEN, late)
+    return and_(_IS_OPEN, REAL, late)
 
 
 def stuck_values() -> dict[str, datetime]:
@@ -275,4 +276,4 @@ def codes_of(order_ids: Iterable[int | None]) -> dict[int, str]:
 def by_state() -> Select[str, int]:
     """How many orders are in each state now, of those not final."""
     many = func.count().label("orders")
-    return select(Order.state, many).where(_IS_OPEN).group_by(Order.state)
+    return select(Order.state, many).where(_IS_OPEN, REAL).group_by(Order.state)

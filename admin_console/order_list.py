@@ -16,12 +16,13 @@ from flask import request
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, select, true
 
 from admin_console import figures
-from core import orders, stores
+from core import orders, store_list, stores
 from core.base import clock, config, round_trip
 from core.base.asks import Ask
 from core.base.db import db
 from core.base.text_input import one_line, row_id
 from core.orders import Order, listing
+from core.orders.real import REAL
 from core.stores import Store
 
 S = TypeVar("S", bound=Select[*tuple[Any, ...]])
@@ -177,6 +178,8 @@ def _conditions(
     if day:
         moment = Order.final_at if day == "ended" else Order.created_at
         yield moment >= bindparam("midnight", type_=Order.created_at.type)
+    if (state and state != STUCK) or day:
+        yield REAL  # as the figures that lead here count
     if is_later:
         yield Order.id < bindparam("before", type_=Order.id.type)
 
@@ -187,7 +190,7 @@ def _beside() -> list[Ask]:
         figures.by_state(),
         figures.many_stuck(),
         figures.many_open_cases(),
-        stores.by_name(MEANT).with_only_columns(Store.slug, Store.name),
+        store_list.by_name(MEANT).with_only_columns(Store.slug, Store.name),
     )
     return list(map(round_trip.ask, asked))
 

@@ -26,7 +26,7 @@ from admin_console import bp, order_list
 from admin_console.auth import needs
 from admin_console.order_list import MEANT, Filters
 from admin_console.words import detail_lines
-from core import cases, ledger, orders, stores
+from core import cases, ledger, orders, store_list, stores
 from core.audit import Actor
 from core.base import config, phones
 from core.orders import Look, Moment, Order, OrderEvent
@@ -52,7 +52,7 @@ ICONS = {
 def list_orders() -> str:
     filters = Filters.of_request()
     size = config.current().page_size
-    found = stores.beginning(filters.store, MEANT + 1) if filters.store else []
+    found = store_list.beginning(filters.store, MEANT + 1) if filters.store else []
     shop = order_list.meant(filters.store, found)
     view = order_list.of_filters(filters, shop)
     shown = view.orders[:size]
@@ -110,7 +110,10 @@ def recheck_order(code: str) -> Response | tuple[str, int]:
 
 def _look(order: Order) -> Look:
     """As its agent sees it, under the name of its state: by that the list is filtered."""
-    return Look(orders.AGENT_LABELS[order.state], orders.agent_look(order).icon)
+    label = orders.AGENT_LABELS[order.state]
+    if order.is_test:
+        label = orders.testing.label(label)
+    return Look(label, orders.agent_look(order).icon)
 
 
 def _drawn(macro: str, of: Iterable[T]) -> dict[T, Markup]:

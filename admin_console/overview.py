@@ -69,6 +69,7 @@ def problems(
         *supplier_problems.of_float(now, link, counted_pesewas),
         *own_problems.of_sales(now),
         *own_problems.of_stores(),
+        *own_problems.of_requests(),
         *own_problems.of_queue(),
     ]
 

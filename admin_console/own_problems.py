@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from admin_console import store_figures
 from admin_console.problem import Problem, at
-from core import catalog, outbox, proof
+from core import catalog, fund_requests, outbox, proof
 from core.availability import Now
-from core.base import clock, phones
+from core.base import clock, money, phones
 from core.catalog import Pause, SyncReport
 
 QUEUE_BEHIND_S = 60
@@ -67,6 +67,17 @@ def of_stores() -> list[Problem]:
     said = "1 store waits" if many == 1 else f"{many} stores wait"
     sentence = f"{said} for your approval: until then nobody can order there."
     return [Problem("waiting", sentence, "/stores", "See who waits")]
+
+
+def of_requests() -> list[Problem]:
+    """Agents who wait for money they have paid."""
+    asked = fund_requests.waiting_in_all()
+    if not asked.count:
+        return []
+    said = "1 request" if asked.count == 1 else f"{asked.count} requests"
+    verb = "waits" if asked.count == 1 else "wait"
+    sentence = f"{said} for {money.cedis(asked.amount_pesewas)} of wallet money {verb}."
+    return [Problem("waiting", sentence, "/funding", "Look at them")]
 
 
 def _of_sync(sync: SyncReport | None) -> Problem | None:

@@ -10,7 +10,7 @@ from flask.cli import AppGroup
 
 from admin_console.in_sentences import in_sentences
 from admin_console.reset_links import echo_unproven
-from core import onboarding, stores
+from core import onboarding, store_list, stores
 from core.accounts import people
 from core.accounts.people import COMMAND_LINE
 from core.base import config, tenancy
@@ -127,7 +127,7 @@ def set_member(slug: str, email: str, role: str) -> None:
 @store_group.command("list")
 def list_stores() -> None:
     """Every store: address, name, state."""
-    for store in stores.all_stores():
+    for store in store_list.all_stores():
         click.echo(f"{store.slug}  {store.name}  {store.status}")
 
 

@@ -10,14 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    func,
+    literal_column,
+    select,
+)
 
-from core import ledger
+from core import earnings, ledger
 from core.accounts.users import Membership, User
 from core.base import clock
 from core.base.db import db
 from core.ledger import Account, Entry, Posting
-from core.orders import Order
+from core.orders import Order, not_received
+from core.orders.real import REAL
 from core.stores import Store
 
 
@@ -65,7 +73,8 @@ def store_lines(stores: Sequence[Store]) -> list[StoreLine]:
     counts = dict(
         db.session.execute(
             select(Order.store_id, func.count())
-            .where(Order.store_id.in_(ids), Order.created_at >= clock.accra_midnight())
+            .where(Order.store_id.in_(ids), REAL)
+            .where(Order.created_at >= clock.accra_midnight())
             .group_by(Order.store_id)
         ).all()
     )
@@ -79,6 +88,30 @@ def store_lines(stores: Sequence[Store]) -> list[StoreLine]:
         )
         for store in stores
     ]
+
+
+@dataclass(frozen=True)
+class NotReceivedRate:
+    """Of one store in `not_received.RATE_OVER`: orders whose customers said that nothing came, and
+    orders that were delivered."""
+
+    reported: int
+    delivered: int
+
+    @property
+    def per_thousand(self) -> int | None:
+        """Reported of a thousand delivered; None while nothing was delivered."""
+        if not self.delivered:
+            return None
+        return round(1_000 * self.reported / self.delivered)
+
+
+def not_received_rate(store_id: int) -> NotReceivedRate:
+    """How many of a store's deliveries were said not to have come."""
+    since = (clock.now() - not_received.RATE_OVER).astimezone(clock.ACCRA).date()
+    return NotReceivedRate(
+        not_received.reported(store_id), earnings.delivered(store_id, since)
+    )
 
 
 @dataclass(frozen=True)
@@ -130,6 +163,33 @@ def people_of(store_id: int) -> Sequence[tuple[str, str, str]]:
 def wallet_lines(store_id: int, limit: int = 20) -> list[WalletLine]:
     """The newest movements of a store's wallet: + came in, − went out."""
     return _lines(_wallet(store_id), limit, -1)
+
+
+@dataclass(frozen=True)
+class Funding:
+    """Money that somebody put into a wallet."""
+
+    at: datetime
+    amount_pesewas: int
+    note: str
+    who: str
+
+
+def fundings(store_id: int, limit: int) -> list[Funding]:
+    """The newest fundings of a store's wallet."""
+    # its kind in words: a plan for any kind would not use the index of wallets
+    ours = and_(
+        Posting.store_id == store_id, Posting.kind == literal_column("'fund_wallet'")
+    )
+    newest = (Posting.at.desc(), Posting.id.desc())
+    few = select(Posting).where(ours).order_by(*newest).limit(limit).subquery().c
+    rows = db.session.execute(
+        select(few.at, -Entry.amount_pesewas, few.note, few.actor_name)
+        .join(Entry, Entry.posting_id == few.id)
+        .where(Entry.account_id == _id_of(_wallet(store_id)))
+        .order_by(few.at.desc(), few.id.desc())
+    )
+    return [Funding(*row) for row in rows]
 
 
 def account_lines(name: str, limit: int) -> list[WalletLine]:

@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, g, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from admin_console import bp, store_figures
 from admin_console.auth import needs
-from core import ledger, onboarding, requirements, stores
+from core import ledger, onboarding, requirements, store_list, stores
 from core.audit import Actor
 from core.base import clock, config, money
 from core.base.text_input import one_line, row_id
-from core.orders import not_received
 
 CONFIRM_FROM_PESEWAS = 100_000
 """From GHS 1,000 on, funding is read back with the amount before it is booked."""
@@ -33,8 +32,13 @@ def list_stores() -> str:
     typed = one_line(request.args.get("q", ""), 60)
     last = stores.by_slug(one_line(request.args.get("after", ""), 40))
     size = config.current().page_size
-    found = stores.beginning(typed, size + 1) if typed else stores.page(size + 1, last)
+    found = (
+        store_list.beginning(typed, size + 1)
+        if typed
+        else store_list.page(size + 1, last)
+    )
     more = len(found) > size
+    goes_on = more and not typed
     return render_template(
         "console/stores.html",
         waiting=[] if typed or last else store_figures.waiting(size),
@@ -43,17 +47,13 @@ def list_stores() -> str:
         too_many=bool(typed) and more,
         all_shown=not (typed or last or more),
         first=url_for(".list_stores") if last and not typed else None,
-        older=(
-            url_for(".list_stores", after=found[size - 1].slug)
-            if more and not typed
-            else None
-        ),
+        older=url_for(".list_stores", after=found[size - 1].slug) if goes_on else None,
     )
 
 
 @bp.get("/stores/<slug>")
 def show_store(slug: str) -> str:
-    return page_of(store_of(slug), FundForm())
+    return page_of(store_of(slug), kept_form(f"/stores/{slug}/fund"))
 
 
 @dataclass
@@ -91,6 +91,16 @@ class FundForm:
                 "Say why, for example the MoMo reference; it is kept in the audit log."
             )
         return form
+
+
+def kept_form(path: str) -> FundForm:
+    """What was typed into a form when its press was not taken, shown once; else an empty one."""
+    kept = g.kept.take(path)
+    if kept is None:
+        return FundForm()
+    return FundForm(
+        one_line(kept.get("amount", ""), 40), one_line(kept.get("reason", ""))
+    )
 
 
 @bp.post("/stores/<slug>/fund")
@@ -140,7 +150,7 @@ def show_take_back(slug: str) -> str:
         None,
     )
     if line is None:
-        return _take_back_page(store, FundForm())
+        return _take_back_page(store, kept_form(f"/stores/{slug}/take-back"))
     return _take_back_page(
         store,
         FundForm(
@@ -284,6 +294,6 @@ def page_of(
         wallet=ledger.wallet_of(store.id),
         people=store_figures.people_of(store.id),
         statement=store_figures.wallet_lines(store.id),
-        not_received=not_received.rate(store.id),
+        not_received=store_figures.not_received_rate(store.id),
         confirm_from_pesewas=CONFIRM_FROM_PESEWAS,
     )

@@ -147,6 +147,7 @@ def busy(scene: Scene) -> list[str]:
     ]
 
 
+@pytest.mark.slow(seconds=40)
 @pytest.mark.parametrize("width", [320, 1280])
 def test_every_page_is_accessible_in_light_and_dark_and_fits(
     console: Callable[..., Page], busy: list[str], width: int

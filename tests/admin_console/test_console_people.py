@@ -42,7 +42,8 @@ def test_links_are_the_owner_s_to_make(logged_in: Callable[..., Visitor]) -> Non
 def test_an_agent_makes_none(
     ama_agent: Visitor, visitor: Callable[[str], Visitor]
 ) -> None:
-    for path in ("/people", "/people/1/reset"):
+    for act in ("reset", "second-step-off"):
+        path = f"/people/1/{act}"
         assert (
             ama_agent.get(path).status_code == ama_agent.post(path).status_code == 404
         )

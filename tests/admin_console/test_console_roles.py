@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from console_scenes import Scene
+from console_scenes import AGENT, Scene
 from visitors import Visitor
 
-from core import audit
+from core import audit, fund_requests
+
+pytestmark = pytest.mark.matrix
 
 ACTS = {
     "/supplier/refresh": ("owner", {}),
@@ -33,6 +35,8 @@ ACTS = {
     "/stores/ama/open": ("owner", {}),
     "/stores/ama/approve": ("owner", {}),
     "/stores/ama/refuse": ("owner", {"reason": "no licence", "seen": "approved"}),
+    "/funding/{asked}/approve": ("owner finance", {}),
+    "/funding/{asked}/refuse": ("owner finance", {"words": "no such payment"}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
@@ -48,10 +52,13 @@ ACTS = {
     },
     "/books/prove": ("owner finance", {}),
     "/people/1/reset": ("owner", {}),
+    "/people/1/second-step-off": ("owner", {}),
 }
 OF_ONE_S_OWN_LOG_IN = (
     "/login", "/logout", "/theme", "/reset/<token>", "/account/password", "/account/sessions/end",
-    "/account/log-out-everywhere",
+    "/account/log-out-everywhere", "/account/log-out-elsewhere", "/account/devices/seen",
+    "/account/confirm", "/account/second-step", "/account/second-step/first",
+    "/account/second-step/codes", "/account/second-step/off", "/login/code",
 )  # fmt: skip
 ROLES = ("owner", "finance", "support")
 
@@ -65,16 +72,19 @@ def test_who_may_press_what(
     path: str,
 ) -> None:
     code, case_id = scene.order("processing"), scene.case("float_funded", "float")
+    with scene.inside("ama"):
+        fund_requests.ask(fund_requests.Ask.parse("5", "MP12345"), AGENT)
+        asked = fund_requests.newest()[0].id
     allowed, form = ACTS[path]
     for role in ("support", "finance", "owner"):
         before = counts()
         answer = logged_in(f"{role}@example.test", "console").post(
-            path.format(code=code, case=case_id), form
+            path.format(code=code, case=case_id, asked=asked), form
         )
         if role in allowed.split():
             # 409: the supplier has told us no balance to book; 200: a link that is shown once
             assert answer.status_code in (
-                200 if path.startswith("/people/") else 303,
+                200 if path == "/people/1/reset" else 303,
                 409,
             ), role
         else:
@@ -82,6 +92,7 @@ def test_who_may_press_what(
             assert (
                 f"Your role, {role}, may look at this but not change it." in answer.text
             )
+            assert f"whose role is {' or '.join(allowed.split())}." in answer.text
             assert counts() == before
             refused = scene.ask(lambda: audit.recent(1))[0]
             assert (refused.action, refused.actor_name) == (
@@ -107,6 +118,7 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
         path.replace("networks/mtn", "networks/<network>")
         .replace("stores/ama", "stores/<slug>")
         .replace("{code}", "<code>")
+        .replace("{asked}", "<request_id>")
         .replace("people/1", "people/<int(max=999999999999999999):user_id>")
         .replace("{case}", "<int(max=999999999999999999):case_id>")
         .replace(
@@ -185,7 +197,7 @@ def test_no_act_is_done_for_a_page_of_somebody_else(
     before = counts()
     for forgery in FORGERIES:
         answer = owner.post(
-            path.format(code=code, case=case_id), ACTS[path][1], **forgery
+            path.format(code=code, case=case_id, asked=1), ACTS[path][1], **forgery
         )
         assert answer.status_code in (400, 403), forgery
     assert counts() == before

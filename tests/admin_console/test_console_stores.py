@@ -12,6 +12,7 @@ import pytest
 import tables_owner
 from console_scenes import Scene
 from flask import Flask
+from sqlalchemy import text
 from visitors import Visitor
 
 from core import audit, ledger, orders, proof, stores
@@ -46,6 +47,25 @@ def test_stores_are_listed_with_owner_and_money(owner: Visitor, scene: Scene) ->
         and f"{(50_000 - price) / 100:.2f}" in page
         and f"{price / 100:.2f}" in page
     )
+
+
+def test_a_store_shows_how_many_deliveries_were_said_not_to_have_come(
+    owner: Visitor, scene: Scene
+) -> None:
+    """Of its own deliveries of a month, by the sums of its days."""
+    code = scene.order("completed")
+    scene.order("completed", gb=2)
+    scene.order("processing")
+    scene.order("completed", slug="kofi")
+    tables_owner.execute(
+        text(
+            "INSERT INTO not_received (order_id, store_id, opened_at, balance, words, contact)"
+            " SELECT id, store_id, now(), 'none', '', '' FROM orders WHERE code = :code"
+        ).bindparams(code=code)
+    )
+    page = owner.get("/stores/ama").text
+    assert "1 of 2 delivered" in page and ": 500 in a thousand" in page
+    assert "0 of 1 delivered" in owner.get("/stores/kofi").text
 
 
 def test_a_store_shows_its_wallet_people_and_movements(
