@@ -145,6 +145,12 @@ def _measured(
         ("portal: done", agent, "/orders?tab=done"),
         ("portal: order", agent, f"/orders/{old}"),
         ("portal: wallet", agent, "/wallet"),
+        ("portal: days of it", agent, "/wallet?from=2026-01-01&to=2030-01-01"),
+        ("portal: fundings", agent, "/wallet?kind=fund_wallet"),
+        ("portal: holds", agent, "/wallet?kind=hold&from=2026-01-01"),
+        ("portal: earnings", agent, "/earnings"),
+        ("portal: by month", agent, "/earnings?by=month"),
+        ("portal: customers", agent, "/customers"),
         *(
             (f"portal: {what}", agent, f"/orders?q={quote(typed)}")
             for what, typed in searches.items()
@@ -155,6 +161,7 @@ def _measured(
         ("console: of a store", owner, "/orders?store=ama"),
         ("console: order", owner, f"/orders/{old}"),
         ("console: store", owner, "/stores/ama"),
+        ("console: funding", owner, "/funding"),
         ("console: stores", owner, "/stores"),
         ("console: stores by", owner, "/stores?q=shop+1"),
         ("console: cases", owner, "/cases"),

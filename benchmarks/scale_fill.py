@@ -39,7 +39,7 @@ def fill(superuser: psycopg.Connection[Any], code: str, many: int, shops: int) -
     superuser.execute("SET maintenance_work_mem = '1GB'")
     _stores(superuser, shops)
     indexes = _without_indexes(superuser)
-    for what in (_orders, _events, _words, _postings):
+    for what in (_orders, _days, _events, _words, _postings):
         began = time.monotonic()
         what(superuser, code, many, shops)
         print(f"{what.__name__[1:]} in {time.monotonic() - began:.0f} s", flush=True)
@@ -129,6 +129,16 @@ def _events(superuser: psycopg.Connection[Any], *_: object) -> None:
         " SELECT store_id, id, created_at, 'customer', '', kind, 'x', 'x'"
         " FROM orders, (VALUES ('placed'), ('completed')) k (kind) WHERE id > %s",
         (FIRST_ID - 1,),
+    )
+
+
+def _days(superuser: psycopg.Connection[Any], *_: object) -> None:
+    superuser.execute(
+        "INSERT INTO store_days (store_id, day, bundle_id, orders, sales_pesewas, cost_pesewas)"
+        " SELECT store_id, (completed_at AT TIME ZONE 'Africa/Accra')::date, bundle_id, count(*),"
+        " sum(price_pesewas), sum(agent_price_pesewas) FROM orders WHERE state = 'completed'"
+        " AND completed_at IS NOT NULL AND id >= %(first)s GROUP BY 1, 2, 3 ON CONFLICT DO NOTHING",
+        {"first": FIRST_ID},
     )
 
 

@@ -53,6 +53,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stills", type=Path, help="folder for pictures of the loads")
     asked = parser.parse_args()
+    if asked.stills is not None:
+        asked.stills.mkdir(parents=True, exist_ok=True)
     with Stage(workers=1, web_workers=1) as stage, chromium.launched() as browser:
         customer = Customer.of(stage.running, "ama")
         code = customer.order(customer.shelf()[0], "024 123 4567")

@@ -8,16 +8,20 @@ fails.
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import supervision
 from devkit import audit, test
 
 BIN = Path(sys.executable).parent
-FAST = "not (slow or browser or alone or all_cores)"
+FAST = "not (slow or browser or alone or all_cores or matrix)"
 """The tests of `--fast`: quick ones, and none of the proofs."""
 
 
@@ -42,11 +46,13 @@ def main(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.audit:
         return audit.main()
+    every_test = _begin_reading_tests()
     steps: list[tuple[str, Callable[[], int]]] = [
         ("ruff", lambda: _call(BIN / "ruff", "check", ".")),
         ("format", lambda: _call(BIN / "ruff", "format", "--check", ".")),
         ("types", lambda: _call(sys.executable, "-m", "mypy")),
         ("imports", lambda: _call(BIN / "lint-imports", "--no-logo")),
+        ("reading", every_test),
     ]
     if not options.no_tests:
         selection = ["-m", FAST] if options.fast else []
@@ -54,6 +60,33 @@ def main(words: Sequence[str]) -> int:
         parts = 3 if options.fast else None
         steps.append(("tests", lambda: test.main([*selection, "-q"], parts)))
     return _run(steps)
+
+
+def _begin_reading_tests() -> Callable[[], int]:
+    """Let pytest read every test, on the core that the other checks leave: then none of several
+    processes of tests needs to translate them. Returns what waits for its end."""
+    said = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the process
+    reading = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q"],
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(test.UNSEEN)
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=subprocess.STDOUT,
+        preexec_fn=supervision.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 this process has one thread
+    )
+
+    def wait() -> int:
+        status = reading.wait()
+        if status:
+            said.seek(0)
+            sys.stdout.write(said.read().decode(errors="replace")[-4_000:])
+        return abs(status)
+
+    return wait
 
 
 def _run(steps: Sequence[tuple[str, Callable[[], int]]]) -> int:

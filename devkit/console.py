@@ -19,6 +19,7 @@ COLOURS = {
     "postgres": 34,
     "valkey": 31,
     "sandbox": 35,
+    "gateway": 35,
     "web": 32,
     "supervise": 36,
     "migrate": 33,

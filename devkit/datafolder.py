@@ -27,6 +27,7 @@ OURS = (
     "postgres",
     "valkey",
     "sandbox",
+    "gateway",
     "secrets.json",
     "ports.json",
     "supervise.json",

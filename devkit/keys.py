@@ -38,6 +38,7 @@ def load(path: Path) -> dict[str, Any]:
         "database_platform_password": secrets.token_urlsafe(24),
         "sandbox_api_key": "sandbox-" + secrets.token_hex(16),
         "sandbox_api_secret": secrets.token_hex(32),
+        "paystack_key": "sk_test_" + secrets.token_hex(20),
         **{
             name: {"email": email, "password": _password()}
             for name, email in _PEOPLE.items()

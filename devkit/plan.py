@@ -22,6 +22,8 @@ from devkit import daemons
 
 DEFAULT_PORT = 8000
 UNLIMITED = "10000"
+PAYSTACK = ("PAYSTACK_API_URL", "PAYSTACK_SECRET_KEY")
+"""Who sets one of these has a gateway of their own."""
 
 
 class Refusal(Exception):
@@ -104,6 +106,7 @@ class Plan:
     keys: Mapping[str, Any]
     port: int
     sandbox_port: int  # 0 when the supplier is somebody else's
+    gateway_port: int = 0  # 0 when there is none of ours to take payments
 
     @property
     def has_own_database(self) -> bool:
@@ -172,6 +175,10 @@ class Plan:
         if setting_rules.is_this_machine(self._domain):
             # who signs up reads the code in a file of the instance folder
             own["MAKOLA_MESSAGES"] = "console"
+        if self.gateway_port:
+            told["PAYSTACK_API_URL"] = f"http://127.0.0.1:{self.gateway_port}"
+            told["PAYSTACK_SECRET_KEY"] = self.keys["paystack_key"]
+            told["PAYSTACK_MODE"] = "test"
         if self.options.time_scale is not None:
             told["MAKOLA_TIME_SCALE"] = f"{self.options.time_scale:f}"
         if self.options.workers is not None:

@@ -1,5 +1,5 @@
-"""`python3 dev.py prove`: what needs the whole program, or every core, and somebody who breaks
-things.
+"""`python3 dev.py prove`: what needs the whole program, a browser or every core, and somebody who
+breaks things.
 
 Decides which proofs there are, and the two forms of each: the short one is a test, the long one a
 program of `tests/proofs` with the size at which its figures are written down. Without a name all
@@ -17,10 +17,15 @@ from dataclasses import dataclass
 
 from devkit import test
 
-STAGES = (("alone and not all_cores", 2), ("all_cores", 1))
-"""Which tests are proofs, and in how many processes. What starts the whole program runs two at
-once: nothing it shows may depend on a quiet machine. Last comes what has processes of its own for
-all cores."""
+STAGES = (
+    ("(browser or servers or matrix) and not (alone or all_cores)", 4),
+    ("alone and not all_cores", 2),
+    ("all_cores", 1),
+)
+"""Which tests are proofs, and in how many processes. A browser goes through all of the program, and
+waits for pages most of the time, as who starts servers waits for them; a matrix goes through every
+combination of something. What starts the whole program runs two at once: nothing it shows may
+depend on a quiet machine. Last comes what has processes of its own for all cores."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,11 @@ PROOFS = {
         "each web process sees a change within two seconds",
         "proofs/test_two_processes",
         ("tests.proofs.two_processes",),
+    ),
+    "fuzz": Proof(
+        "every address with every method and odd forms, as each role",
+        "proofs/test_fuzz",
+        ("pytest", "-m", "", "tests/proofs/test_fuzz.py"),
     ),
     "up": Proof(
         "`up` is killed, and its processes",

@@ -61,7 +61,7 @@ def facts(
     admin_url: str,
 ) -> dict[str, Any]:
     """Everything in `ready.json` but the pids. `sandbox_url` is None with somebody else's
-    supplier."""
+    supplier, `gateway_url` with somebody else's gateway."""
     stores = ("ama", "kofi") if plan.wants_demo else ()
     return {
         "store_urls": {slug: plan.public_url(slug) for slug in stores},
@@ -70,6 +70,9 @@ def facts(
         "webhook_url": plan.webhook_url,
         "sandbox_url": f"http://127.0.0.1:{plan.sandbox_port}"
         if plan.sandbox_port
+        else None,
+        "gateway_url": f"http://127.0.0.1:{plan.gateway_port}"
+        if plan.gateway_port
         else None,
         "web_address": f"127.0.0.1:{plan.port}",
         "database_url": env["DATABASE_URL"],
@@ -142,6 +145,14 @@ def banner(plan: Plan, told: Mapping[str, Any]) -> str:
                 "Sandbox supplier",
                 told["sandbox_url"],
                 "mark orders as sent, successful or failed here",
+            )
+        )
+    if told["gateway_url"]:
+        rows.append(
+            (
+                "Sandbox gateway",
+                told["gateway_url"],
+                "payments, refunds and payouts as Paystack's; stores do not ask it yet",
             )
         )
     scale = plan.options.time_scale or float(plan.environ.get("MAKOLA_TIME_SCALE", 1))

@@ -51,9 +51,9 @@ _NAMES = (
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
-STAGES = (("not (alone or all_cores)", 3),)
+STAGES = (("not (alone or all_cores or browser or servers or matrix)", 3),)
 """Which tests, in how many processes: all but the proofs, which `devkit.prove` runs. Many wait for
-a page or a process, so there are more processes than cores."""
+a statement or a thread, so there are more processes than cores."""
 _NO_TESTS = 5  # pytest's exit status when it ran none
 
 
@@ -223,7 +223,7 @@ def _shares(parts: int) -> list[str]:
     """pytest-xdist's words for so many processes. A file is never parted: its fixtures are made
     once. Which file comes first is decided in `tests/support/longest_first.py`."""
     # while one waits for a process or a page, another works
-    parts = min(parts, 1 + (os.cpu_count() or 1))
+    parts = min(parts, 2 + (os.cpu_count() or 1))
     if parts == 1:
         return []
     return ["-n", str(parts), "--dist", "loadfile", "--no-loadscope-reorder"]

@@ -58,6 +58,10 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
         sandbox_port = 0
     else:
         sandbox_port = datafolder.steady_port(instance / "ports.json", "sandbox")
+    if any(name in environ for name in plan.PAYSTACK):
+        gateway_port = 0
+    else:
+        gateway_port = datafolder.steady_port(instance / "ports.json", "gateway")
     what = Plan(
         options,
         environ,
@@ -65,6 +69,7 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
         keys.load(instance / "secrets.json"),
         port,
         sandbox_port,
+        gateway_port,
     )
     workers = what.check().workers
     console = Console(instance / "up.log", environ, sys.stdout.fileno())

@@ -53,6 +53,7 @@ class Whole:
         began = time.monotonic()
         database = self._servers()
         self._supplier()
+        self._gateway()
         self._command(
             "migrate",
             "db",
@@ -94,7 +95,7 @@ class Whole:
             name: [child.pid]
             if (child := self.children.get(name)) and child.pid
             else []
-            for name in ("web", "postgres", "valkey", "sandbox")
+            for name in ("web", "postgres", "valkey", "sandbox", "gateway")
         }
         alone["web"] += [
             pid for main in alone["web"] for pid in process_tree.children(main)
@@ -187,6 +188,23 @@ class Whole:
                 f'the supplier at {self.plan.supplier_url} does not answer: stores say "No bundles'
                 ' yet" until it does'
             )
+
+    def _gateway(self) -> None:
+        """Start the sandbox gateway. Nothing waits for it: no page needs it to be shown."""
+        if not self.plan.gateway_port:
+            return
+        folder = self.plan.instance / "gateway"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        argv = processes.python("-m", "integrations.paystack_sandbox.serve")
+        argv += ["--port", str(self.plan.gateway_port)]
+        argv += ["--db", str(folder / "gateway.db")]
+        if self.plan.options.time_scale is not None:
+            argv += ["--time-scale", f"{self.plan.options.time_scale:f}"]
+        env = {
+            **os.environ,
+            "PAYSTACK_SANDBOX_TEST_KEY": self.plan.keys["paystack_key"],
+        }
+        self._program("gateway", argv, env)
 
     def _command(self, name: str, *words: str, env: Mapping[str, str]) -> None:
         status = self.family.run(

@@ -8,6 +8,7 @@ are real; no test talks to any other address. After each test the books are prov
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import secrets
 import signal
@@ -29,7 +30,7 @@ from visitors import Visitor
 
 import supervision
 from core import ledger, outbox
-from core.accounts import logins, security_events, users
+from core.accounts import guessing, logins, security_events, users
 from core.base import clock, database_identity, hashing, tenancy
 from core.base.config import Config
 from core.base.db import db
@@ -38,7 +39,9 @@ from tests.support import longest_first, settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One of several processes ends with the one that started it, in the middle of a test too."""
+    """One of several processes ends with the one that started it, in the middle of a test too.
+    Nothing of what is read until the tests begin is garbage."""
+    gc.disable()
     if hasattr(config, "workerinput"):
         supervision.end_with_parent(signal.SIGTERM)
 
@@ -49,6 +52,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
@@ -263,6 +267,8 @@ def app(
     restore()
     monkeypatch.setattr(outbox, "ring", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
+    # each two hundredth try of a process tidies, whichever tests came before
+    monkeypatch.setattr(guessing, "_tries", itertools.count(1))
     for source in ("offset_source", "wall_source", "steady_source"):
         monkeypatch.setattr(clock, source, None)
     limiter = next(iter(seeded_app.extensions.get("limiter", ())), None)

@@ -38,11 +38,14 @@ def make_project() -> Iterator[Callable[..., Project]]:
         for name in (
             "__init__",
             "config",
+            "environment",
+            "fixed",
             "reached",
             "rights",
             "setting_rules",
             "signed",
             "clear_text",
+            "payment_rules",
         ):
             shutil.copy(
                 ROOT / "core" / "base" / f"{name}.py",

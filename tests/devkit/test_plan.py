@@ -79,6 +79,19 @@ def test_with_an_empty_environment_everything_is_made(
     assert what.webhook_url == f"http://127.0.0.1:8000/datamart/{config.webhook_token}"
 
 
+def test_the_sandbox_gateway_is_told_to_the_program(tmp_path: Path) -> None:
+    told = keys.load(tmp_path / "secrets.json")
+    what = Plan(plan.parse([]), {}, tmp_path, told, 8000, 9100, 9200)
+    config = what.check()
+    assert config.paystack_api_url == "http://127.0.0.1:9200"
+    assert (config.paystack_mode, config.paystack_secret_key) == (
+        "test",
+        told["paystack_key"],
+    )
+    without = Plan(plan.parse([]), {}, tmp_path, told, 8000, 9100, 0).check()
+    assert (without.paystack_mode, without.paystack_secret_key) == ("", "")
+
+
 def test_what_the_person_set_is_kept(planned: Callable[..., Plan]) -> None:
     what = planned(
         **REAL, MAKOLA_BASE_DOMAIN="shop.example", MAKOLA_PUBLIC_SCHEME="https",

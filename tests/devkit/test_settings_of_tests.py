@@ -117,18 +117,22 @@ def test_without_a_browser_its_tests_are_left_out(
     assert test._selection(words, with_browser=True) == words
 
 
-@pytest.mark.parametrize("marks", list(itertools.product((False, True), repeat=4)))
-def test_every_test_is_in_one_stage_alone(marks: tuple[bool, ...]) -> None:
-    carried = dict(zip(("slow", "browser", "alone", "all_cores"), marks, strict=True))
+LANES = {"all_cores": 1, "alone": 2, "browser": 4, "servers": 4, "matrix": 4}
+
+
+def test_every_test_is_in_one_stage_alone() -> None:
     every = (*test.STAGES, *prove.STAGES)
-    stages = [
-        which
-        for which, _ in every
-        if Expression.compile(which).evaluate(lambda name, **_: carried[name])
-    ]
-    assert len(stages) == 1
-    lanes = dict(every)[stages[0]]
-    assert lanes == (1 if carried["all_cores"] else 2 if carried["alone"] else 3)
+    names = ("slow", *LANES)
+    for marks in itertools.product((False, True), repeat=len(names)):
+        carried = dict(zip(names, marks, strict=True))
+        stages = [
+            which
+            for which, _ in every
+            if Expression.compile(which).evaluate(lambda name, **_: carried[name])  # noqa: B023 asked at once
+        ]
+        assert len(stages) == 1, carried
+        first = next((mark for mark in LANES if carried[mark]), None)
+        assert dict(every)[stages[0]] == (LANES[first] if first else 3), carried
 
 
 def test_words_that_pick_tests_are_known_from_those_that_do_not() -> None:

@@ -65,12 +65,12 @@ def test_together_they_run_every_test_once_and_part_no_file(tmp_path: Path) -> N
     assert {process for _, process in homes} == {"gw0", "gw1"}
 
 
-def test_one_process_is_plain_pytest_and_there_is_one_more_than_cores(
+def test_one_process_is_plain_pytest_and_there_are_two_more_than_cores(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(test.os, "cpu_count", lambda: 2)
     assert test._shares(1) == []
-    assert [test._shares(parts)[1] for parts in (2, 3, 9)] == ["2", "3", "3"]
+    assert [test._shares(parts)[1] for parts in (2, 4, 9)] == ["2", "4", "4"]
 
 
 def test_none_outlives_the_one_that_started_them(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
     ready = run.ready()
     port = ready["web_address"].rpartition(":")[2]
     assert set(ready) == {
-        "store_urls", "portal_url", "console_url", "webhook_url", "sandbox_url", "web_address",
+        "store_urls", "portal_url", "console_url", "webhook_url", "sandbox_url", "gateway_url",
+        "web_address",
         "database_url", "database_store_url", "database_platform_url", "database_admin_url",
         "redis_url", "logins", "pids",
     }  # fmt: skip
@@ -67,6 +68,7 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
         "postgres",
         "valkey",
         "sandbox",
+        "gateway",
     }
     assert len(ready["pids"]["web"]) == 3  # the server and its two workers
     assert len(ready["pids"]["worker"]) == 2
@@ -105,7 +107,10 @@ def test_data_last_from_run_to_run_until_reset_and_each_signal_stops_everything(
     stopped(first, signal.SIGTERM)
     second = project.up()
     after = second.ready()
-    same = ("database_url", "redis_url", "sandbox_url", "logins", "webhook_url")
+    same = (
+        *("database_url", "redis_url", "sandbox_url", "gateway_url"),
+        *("logins", "webhook_url"),
+    )
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert said(after["database_url"]) == ["demo owner@makola.example"] * 2
     stopped(second, signal.SIGINT)
@@ -179,7 +184,7 @@ def test_sigkill_alone_ends_every_child_within_ten_seconds(project: Project) -> 
 def test_a_child_that_dies_is_replaced_and_ready_json_says_so(project: Project) -> None:
     run = project.up()
     first = run.ready()
-    for kind in ("postgres", "valkey", "sandbox", "web", "worker", "relay"):
+    for kind in ("postgres", "valkey", "sandbox", "gateway", "web", "worker", "relay"):
         before = run.ready()["pids"]
         os.kill(before[kind][0], signal.SIGKILL)
         until(

@@ -37,6 +37,7 @@ NOT_THE_ROAD = (
     "core/base/clock.py",
     "core/base/config.py",
     "core/base/cursors.py",
+    "core/base/environment.py",
     "core/base/money.py",
     "core/base/phones.py",
     "core/base/tenancy.py",

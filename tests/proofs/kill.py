@@ -29,6 +29,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from core.base.fixed import FixedLimits
 from tests.proofs import ROOT, mutants
 from tests.proofs.diary import Diary, read
 from tests.proofs.load import Crowd, Staff, crowd, fund
@@ -53,8 +54,9 @@ CALLS_AN_ORDER = 2.7
 length of a run."""
 TAIL_S = 600
 STUCK_S = 120
-"""With the tail: after so long without any change the run is over, whatever is still open. Not
-scaled."""
+"""With the tail and the longest pause between two looks at an order: after so long without any
+change the run is over, whatever is still open. Not scaled."""
+LONGEST_PAUSE_S = max(FixedLimits.processing_ladder_s)
 CALLS_A_WINDOW = 50
 LINE_S = 5.0
 LATE_CASES_S = 600
@@ -108,7 +110,7 @@ class Wanted:
 
     @property
     def least_of_a_kind(self) -> int:
-        return 10 if self.orders >= 300 else 1
+        return 10 if self.orders >= 300 else max(1, self.orders // 50)
 
     @property
     def env(self) -> dict[str, str]:
@@ -264,7 +266,8 @@ class Run:
         what is wrong."""
         shown, moved, last = 0.0, time.monotonic(), None
         assert people.staff is not None
-        while time.monotonic() - moved < STUCK_S + TAIL_S / self.wanted.scale:
+        patience_s = STUCK_S + (TAIL_S + LONGEST_PAUSE_S) / self.wanted.scale
+        while time.monotonic() - moved < patience_s:
             people.check()
             if nemesis.failure is not None:
                 raise nemesis.failure

@@ -33,7 +33,7 @@ from tests.support.wire import Answer
 PAGE_S = 1.0
 """The longest a store page may take while somebody holds a lock."""
 READ_S, PRESS_S = 1.0, 2.0
-"""What `core.base.config` lets a page and a press wait for a lock."""
+"""What `core.base.fixed` lets a page and a press wait for a lock."""
 SLACK_S = 1.0
 TURNS = 2
 """Of several who wait for a row the second waits for the first, and then for the holder: PostgreSQL

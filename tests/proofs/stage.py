@@ -39,10 +39,12 @@ from devkit.plan import Plan
 from devkit.processes import Child, Family, Stopping
 from devkit.whole import Whole
 from tests.proofs import ROOT
-from tests.support.running import Running, must, until
+from tests.support.running import Failed, Running, must, until
 
 READY_S = 180
 STOPPED_S = 30
+LAST_LINES = 30
+"""Of what the stage said, when it fails: those of the process that died among them."""
 RESTART_S = (0.05, 0.05, 0.25, 0.5, 1.0)
 FOREIGN = (
     "MAKOLA_",
@@ -79,7 +81,8 @@ class Stage:
         """`knobs` are the sandbox's from its start, `supplier_cedis` is what we have there; `env`
         and `python_path` reach every process; `keep_in` gets the log and the supplier's charge file
         when the folder goes."""
-        self._words = ["--port", str(daemons.free_port()), "--time-scale", f"{scale:g}"]
+        self._port = 0
+        self._words = ["--time-scale", f"{scale:g}"]
         self._words += ["--workers", str(workers), "--web-workers", str(web_workers)]
         path = os.pathsep.join(
             [*map(str, python_path), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -106,8 +109,17 @@ class Stage:
         return self.folder / "instance"
 
     def start(self) -> Self:
-        """Start everything and wait until it answers. Raises `Failed` with the reason when it does
-        not."""
+        """Start everything and wait until it answers; once more when somebody else took the web's
+        port before it was bound. Raises `Failed` with the last lines when it does not."""
+        try:
+            return self._begin()
+        except Failed:
+            if not daemons.is_taken(self._port):
+                raise
+            return self._begin()
+
+    def _begin(self) -> Self:
+        self._port = daemons.free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="makola-chaos-"))
         # root's PostgreSQL runs as nobody, who must walk through
         self.folder.chmod(0o755)
@@ -115,7 +127,8 @@ class Stage:
         scratch = self.folder / "tmp"
         scratch.mkdir()
         env = {**self._env, "TMPDIR": str(scratch)}
-        options = {"words": self._words, "env": env, "sandbox": self._sandbox}
+        words = ["--port", str(self._port), *self._words]
+        options = {"words": words, "env": env, "sandbox": self._sandbox}
         (self.folder / _OPTIONS).write_text(json.dumps(options), encoding="utf-8")
         clean = {
             name: value
@@ -140,7 +153,7 @@ class Stage:
             )
             must(
                 not self._ended,
-                f"the stage did not get ready: {daemons.last_line(self._said())}",
+                f"the stage did not get ready:\n{self._last_lines()}",
             )
             self.running = Running.at(self.instance)
         except BaseException:
@@ -184,7 +197,7 @@ class Stage:
         named."""
         must(
             not self._ended,
-            f"the stage itself ended: {daemons.last_line(self._said())}",
+            f"the stage itself ended:\n{self._last_lines()}",
         )
         return [pid for pid in self._pids().get(kind, []) if process_tree.is_alive(pid)]
 
@@ -235,12 +248,9 @@ class Stage:
     def _ended(self) -> bool:
         return self._server is None or self._server.poll() is not None
 
-    def _said(self) -> str:
-        return (
-            self._output.read_text(encoding="utf-8", errors="replace")
-            if self._output.exists()
-            else ""
-        )
+    def _last_lines(self) -> str:
+        said = self._output.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(said.splitlines()[-LAST_LINES:])
 
     def _pids(self) -> dict[str, list[int]]:
         try:

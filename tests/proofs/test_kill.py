@@ -19,7 +19,7 @@ nothing."""
 SHOWN = 60
 
 pytestmark = [
-    pytest.mark.slow(seconds=220),
+    pytest.mark.slow(seconds=300),
     pytest.mark.alone,
     pytest.mark.timeout(LONGEST_S),
 ]
@@ -37,9 +37,9 @@ def test_no_order_is_lost_and_none_is_bought_twice(
         print(file=sys.stderr)
         words = [
             "--orders",
-            "300",
+            "150",
             "--kills",
-            "60",
+            "36",
             "--scale",
             "10",
             "--seed",

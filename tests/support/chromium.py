@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -22,14 +24,23 @@ NEEDED = pytest.mark.skipif(
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """A headless browser. Raises `Failed` where there is none. Left open longer than a file of
-    tests, its driver would refuse the others theirs."""
+    """The headless browser of this process. Raises `Failed` where there is none.
+
+    It is started once and ends with the process: starting it and its driver takes longer than most
+    of what is tried in it, and its driver allows no second one beside it. Each test opens a
+    context of its own, which shares nothing.
+    """
     must(PROGRAM, "no Chromium here: install one, e.g. `apt install chromium`")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=PROGRAM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = _browser()
+    yield browser
+    for context in browser.contexts:
+        context.close()
+
+
+@cache
+def _browser() -> Browser:
+    driver = sync_playwright().start()
+    atexit.register(driver.stop)
+    return driver.chromium.launch(
+        executable_path=PROGRAM, args=["--no-sandbox", "--disable-gpu"]
+    )
