@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,12 +44,15 @@ PUBLIC = {
     # the link is the key, once
     "portal": {
         "/login",
+        "/login/code",
         "/theme",
         "/reset/<token>",
+        "/join/<token>",
         "/sign-up",
         "/sign-up/address",
+        "/notices.js",
     },
-    "admin": {"/login", "/theme", "/reset/<token>"},
+    "admin": {"/login", "/login/code", "/theme", "/reset/<token>"},
 }
 GLOBAL_TABLES = {
     "stores", "users", "memberships", "sessions", "login_counts", "known_devices", "bundles",
@@ -55,7 +60,8 @@ GLOBAL_TABLES = {
     "buying", "delivery_estimates",
     "supplier_calls", "webhook_events", "balance_reads", "supplier_state", "audit", "audit_seals",
     "proofs", "pulses",
-    "reset_links", "confirmations",
+    "reset_links", "confirmations", "invitations", "second_steps", "recovery_codes", "new_devices",
+    "former_addresses",
 }  # fmt: skip
 ACROSS_STORES = {
     # file: why it may see every store
@@ -66,9 +72,10 @@ ACROSS_STORES = {
 }
 LONGER = {
     # file: how long it may be. One table each, which reads better in one piece:
-    "core/base/config.py": 530,  # every setting
-    "core/base/rights.py": 370,  # every right of every role
-    "core/proof/seals.py": 360,  # the statements of one chain
+    "core/base/rights.py": 475,  # every right of every role
+    "core/base/environment.py": 340,  # every setting of the operator's
+    "core/orders/model.py": 310,  # every column of an order
+    "core/proof/seals.py": 370,  # the statements of one chain
     "integrations/sandbox/store.py": 360,  # the sandbox's tables
     "integrations/sandbox/faults.py": 340,  # every fault of its plan
 }
@@ -388,12 +395,28 @@ def test_the_clock_is_the_only_source_of_time() -> None:
     )
     found = {name_of(path) for path in sources(*rooms) if wall.search(path.read_text())}
     own = {
-        name for name in found if not name.startswith("integrations/sandbox/")
+        name
+        for name in found
+        if not name.startswith(
+            ("integrations/sandbox/", "integrations/paystack_sandbox/")
+        )
     }  # another company's clock
     assert own == {
         "core/base/clock.py",
         "edge/static.py",
     }  # the second compares with the ages of files
+
+
+def test_the_rooms_of_core_are_drawn_as_they_are_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"][
+        "importlinter"
+    ]["contracts"]
+    (held,) = (each["layers"] for each in contracts if each["name"] == "Inside core")
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    picture = page.partition("Inside `core`, from top to bottom:\n\n")[2]
+    picture = picture.partition("\n\n")[0]
+    drawn = re.findall(r"(?m)^    ([a-z_]+(?: \| [a-z_]+)*)(?:  |$)", picture)
+    assert drawn == held
 
 
 def test_migrations_have_one_head() -> None:
@@ -404,3 +427,16 @@ def test_migrations_have_one_head() -> None:
         AlembicConfig(str(ROOT / "migrations" / "alembic.ini"))
     )
     assert len(script.get_heads()) == 1
+
+
+def test_what_only_migrations_need_is_read_for_them_alone() -> None:
+    """Every process of the program starts without it, an eighth sooner."""
+    said = "import sys, wsgi; print(*sorted({'alembic', 'mako'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", said],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []

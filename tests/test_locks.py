@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow(seconds=0.2)
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "requirements"
-SANDBOX = ("integrations/sandbox", "devkit")
+SANDBOX = ("integrations/sandbox", "integrations/paystack_sandbox", "devkit")
 SHIPPED = (
     "core", "edge", "http_server", "storefront", "agent_portal", "admin_console", "fulfilment",
     "operations", "integrations", "migrations", "supervision", "wsgi.py",

@@ -25,7 +25,7 @@ def test_what_it_names_is_there(files: str, names: str) -> None:
     missing = [
         name
         for name in quoted(names)
-        if not re.search(rf"^(?:def |class )?{name}\b", text, re.MULTILINE)
+        if not re.search(rf"^(?: *def |class )?{name}\b", text, re.MULTILINE)
     ]
     assert quoted(names) and missing == []
 

@@ -29,7 +29,7 @@ from core.base.db import db
 from core.base.poolers import Pooled
 from devkit import daemons
 
-pytestmark = pytest.mark.slow(seconds=0.3)
+pytestmark = [pytest.mark.slow(seconds=0.3), pytest.mark.servers]
 
 PROGRAM = shutil.which(
     "pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"

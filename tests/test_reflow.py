@@ -50,7 +50,7 @@ COVERED = """() => { const hit = (a, b) => a.left < b.right - 1 && b.left < a.ri
     if (!n.contains(o) && !o.contains(n) && boxes(n).some(a => boxes(o).some(b => hit(a, b)))) bad.push(o.textContent.trim() + ' on ' + n.textContent.trim());
   return bad.slice(0, 4) }"""
 
-SPLIT = """() => { const bad = []; for (const e of document.querySelectorAll('.n, .phone, .money, h1, dd, .read-back')) {
+SPLIT = """() => { const bad = []; for (const e of document.querySelectorAll('.n, .line time, .phone, .money, h1, dd, .read-back')) {
   const walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
   for (let t = walk.nextNode(); t; t = walk.nextNode()) if (!t.parentElement.closest('.mono')) for (const group of t.data.matchAll(/[0-9A-Z•.,]+/g)) {
     const r = document.createRange(); r.setStart(t, group.index); r.setEnd(t, group.index + group[0].length);
@@ -237,7 +237,11 @@ def test_every_page_of_the_console_fits(
 
 
 def test_every_page_of_a_store_and_every_log_in_fits(
-    browser: Browser, port: int, visitor: Callable[[str], Visitor], busy: list[str]
+    browser: Browser,
+    port: int,
+    visitor: Callable[[str], Visitor],
+    busy: list[str],
+    set_clock: Callable[[float], None],
 ) -> None:
     found = []
     for host, paths in (("ama", ["/", "/offline", "/track", "/track?code=" + "x" * 90, "/orders/ZZZZZZZZZZ",
@@ -272,6 +276,10 @@ def test_every_page_of_a_store_and_every_log_in_fits(
             found += problems(page, "placed", larger=True)
             page.goto(review.replace("/review/", "/tw/review/"))
             found += problems(page, "placed, in Twi", larger=True)
+            set_clock(86_400)  # then each time comes with its day
+            for path in (f"/orders/{busy[3]}", f"/tw/orders/{busy[3]}"):
+                page.goto(path)
+                found += problems(page, f"the day after: {path}", larger=True)
         context.close()
     assert found == [], "\n".join(found)
 

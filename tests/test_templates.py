@@ -7,6 +7,7 @@ way. Jinja's own parser reads every template, so a name in a sentence or a comme
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -71,39 +72,42 @@ def _file(template: nodes.Expr) -> str:
     return str(template.value)
 
 
-def borrowed(pages: dict[str, Page]) -> list[str]:
+def borrowed(them: dict[str, Page]) -> list[str]:
     """Macros that a template calls without importing them: whoever includes it has to know."""
-    macros = {name for page in pages.values() for name in page.macros}
+    macros = {name for page in them.values() for name in page.macros}
     return [
         f"{file}: {name}"
-        for file, page in sorted(pages.items())
+        for file, page in sorted(them.items())
         for name in sorted((page.called & macros) - page.macros - set(page.names))
     ]
 
 
-def idle_macros(pages: dict[str, Page]) -> list[str]:
+def idle_macros(them: dict[str, Page]) -> list[str]:
     """Macros that neither their own file nor another one uses."""
-    reached = {macro for page in pages.values() for macro in page.reaches()}
+    reached = {macro for page in them.values() for macro in page.reaches()}
     return [
         f"{file}: {name}"
-        for file, page in sorted(pages.items())
+        for file, page in sorted(them.items())
         for name in sorted(page.macros - page.used)
         if (file, name) not in reached
     ]
 
 
-PAGES = {
-    path.relative_to(TEMPLATES).as_posix(): read(path.read_text())
-    for path in sorted(TEMPLATES.rglob("*"))
-    if path.is_file()
-}
+@cache
+def pages() -> dict[str, Page]:
+    """Every file of the templates, by its name."""
+    return {
+        path.relative_to(TEMPLATES).as_posix(): read(path.read_text())
+        for path in sorted(TEMPLATES.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_every_imported_name_is_used() -> None:
-    assert len(PAGES) > 90 and sum(len(page.names) for page in PAGES.values()) > 90
+    assert len(pages()) > 90 and sum(len(page.names) for page in pages().values()) > 90
     found = {
         file: sorted(page.unused())
-        for file, page in {**PAGES, "gallery": read(GALLERY.read_text())}.items()
+        for file, page in {**pages(), "gallery": read(GALLERY.read_text())}.items()
     }
     assert {file: names for file, names in found.items() if names} == {}
 
@@ -112,23 +116,23 @@ def test_every_imported_name_is_there() -> None:
     """A macro that is gone is found here, not by who opens the page."""
     missing = [
         f"{file}: {there} of {source}"
-        for file, page in PAGES.items()
+        for file, page in pages().items()
         for source, there in page.names.values()
-        if there not in PAGES[source].macros
+        if there not in pages()[source].macros
     ]
     assert missing == []
 
 
 def test_every_template_imports_the_macros_it_calls() -> None:
-    assert borrowed(PAGES) == []
+    assert borrowed(pages()) == []
     atoms = read("{% macro one() %}{% endmacro %}")
-    pages = {"a.html": atoms, "part.html": read("{{ one() }}{{ other() }}")}
-    assert borrowed(pages) == ["part.html: one"]
+    two = {"a.html": atoms, "part.html": read("{{ one() }}{{ other() }}")}
+    assert borrowed(two) == ["part.html: one"]
 
 
 def test_every_macro_is_used() -> None:
-    assert sum(len(page.macros) for page in PAGES.values()) > 20
-    assert idle_macros(PAGES) == []
+    assert sum(len(page.macros) for page in pages().values()) > 20
+    assert idle_macros(pages()) == []
 
 
 @pytest.mark.parametrize(

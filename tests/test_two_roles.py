@@ -110,13 +110,13 @@ def test_yesterdays_processes_work_on_until_their_role_is_dropped(
 def test_the_new_roles_see_what_was_there(app: Flask, urls: dict[str, str]) -> None:
     tables_owner.migrate(urls)
     with psycopg.connect(urls["app"]) as platform:
-        assert platform.execute("SELECT count(*) FROM accounts").fetchone() == (9,)
+        assert platform.execute("SELECT count(*) FROM accounts").fetchone() == (16,)
     with psycopg.connect(urls["store"]) as store:
         (ama,) = store.execute("SELECT id FROM stores").fetchone() or (0,)
         assert store.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
         told = f"{ama}.{signed.mac(f'store:{ama}', tables_owner.SECRET_KEY)}"
         store.execute("SELECT set_config('makola.store', %s, false)", (told,))
-        assert store.execute("SELECT count(*) FROM accounts").fetchone() == (2,)
+        assert store.execute("SELECT count(*) FROM accounts").fetchone() == (7,)
     with psycopg.connect(urls["admin"]) as owner:
         lines = owner.execute("SELECT action FROM audit ORDER BY 1").fetchall()
         assert lines == [
@@ -165,7 +165,8 @@ def test_a_role_that_is_not_there_is_asked_for_with_its_lines(
         tables_owner.migrate(urls | {"store": urls["app"]})
 
 
-@pytest.mark.slow(seconds=7.4)
+@pytest.mark.slow(seconds=30)
+@pytest.mark.servers
 @pytest.mark.parametrize(
     "flask",
     [["-m", "flask"], [str(Path(sys.executable).with_name("flask"))]],
