@@ -35,9 +35,10 @@ OURS = sorted(
     if path.suffix in (".css", ".js")
 )
 BROTLI_MOST = {
-    "app.css": 4_142,
+    "app.css": 3_800,
     "portal.css": 1_390,
     "pages.css": 980,
+    "records.css": 510,
     "store.css": 1_848,
     "receipt.css": 460,
     "poster.css": 560,
