@@ -13,11 +13,10 @@ import tables_owner
 from core import fund_requests
 from core.audit import Actor
 from core.base import tenancy
-from tests.support import axe
+from tests.support import looks
 
 pytestmark = pytest.mark.browser
 
-WIDTH = "document.scrollingElement.scrollWidth"
 PAGES = ("/wallet", "/wallet?from=2026-11-01&kind=hold", "/wallet?from=never&to=1",
          "/earnings", "/earnings?by=month&network=mtn", "/earnings?network=at")  # fmt: skip
 
@@ -56,15 +55,6 @@ def busy(place: Any, app: Any, ama_agent: Any) -> None:
         )
 
 
-def fits(page: Any) -> None:
-    """At 320 px nothing runs off, and axe finds nothing wrong."""
-    before = page.viewport_size
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate(WIDTH) <= 320, page.url
-    assert axe.faults(page) == [], page.url
-    page.set_viewport_size(before)
-
-
 @pytest.mark.slow(seconds=9)
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_page_fits_and_is_without_fault(
@@ -73,7 +63,7 @@ def test_every_page_fits_and_is_without_fault(
     page = open_page("ama", dark=dark)
     for path in PAGES:
         page.goto(path)
-        fits(page)
+        looks.fits(page)
 
 
 @pytest.mark.slow(seconds=4)
@@ -111,12 +101,12 @@ def test_customers_fit_and_are_without_fault(
     code = place(number="0551234567")
     page = open_page("ama", dark=dark)
     page.goto("/customers")
-    fits(page)
+    looks.fits(page)
     page.click("text=4502")
-    fits(page)
+    looks.fits(page)
     page.click("text=Block this number")
     page.fill("#why", "Never pays")
     page.click("details[open] >> text=Block >> nth=-1")
-    fits(page)
+    looks.fits(page)
     page.goto(f"/orders/{code}/customer")
-    fits(page)
+    looks.fits(page)

@@ -13,11 +13,10 @@ import pyotp
 import pytest
 
 from core.base import clock, config
-from tests.support import axe, settings
+from tests.support import looks, settings
 
 pytestmark = pytest.mark.browser
 
-WIDTH = "document.scrollingElement.scrollWidth"
 SHOTS = os.environ.get("MAKOLA_SHOTS", "")
 """A folder for pictures of each page, for who wants to look at them."""
 
@@ -35,13 +34,10 @@ def look(page: Any, name: str, path: str = "") -> None:
     """Axe finds nothing, at 320 px nothing runs off."""
     if path:
         page.goto(path)
+    looks.whole(page)
     if SHOTS:
         page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
-    before = page.viewport_size
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate(WIDTH) <= 320, page.url
-    assert axe.faults(page) == [], page.url
-    page.set_viewport_size(before)
+    looks.fits(page)
 
 
 def code(secret: str, steps: int = 0) -> str:

@@ -16,10 +16,8 @@ from visitors import Visitor
 
 from core.catalog import StoreBundle
 from core.stores import Store
-from tests.support import axe
+from tests.support import looks
 from tests.support.chromium import NEEDED
-
-WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
 def test_the_page_has_link_words_picture_and_paper(ama_agent: Visitor) -> None:
@@ -89,6 +87,4 @@ def test_it_looks_right(
     page = open_page(width=width, height=800, dark=dark)
     page.wait_for_url("**/")
     page.goto(path)
-    assert axe.faults(page) == []
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert not page.evaluate(WIDER)
+    looks.fits(page)

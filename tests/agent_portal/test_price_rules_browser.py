@@ -8,19 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import axe
+from tests.support import looks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow(seconds=6)]
-WIDTH = "document.scrollingElement.scrollWidth"
-
-
-def fits(page: Any) -> None:
-    """At 320 px nothing runs off, and axe finds nothing wrong."""
-    before = page.viewport_size
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate(WIDTH) <= 320, page.url
-    assert axe.faults(page) == [], page.url
-    page.set_viewport_size(before)
 
 
 @pytest.mark.parametrize(("js", "dark"), [(True, False), (True, True), (False, False)])
@@ -35,21 +25,21 @@ def test_a_rule_for_many_and_what_became_of_it(
     page.click("text=Show each price")
     assert "cannot be negative" in page.inner_text("#errors")
     if js:
-        fits(page)
+        looks.fits(page)
     page.fill("#amount", "12.5")
     page.select_option("#step", "50")
     page.click("text=Show each price")
     assert "would change" in page.inner_text("h2")
     if js:
-        fits(page)
+        looks.fits(page)
     page.click(".sticky >> text=Save")
     assert "Saved" in page.inner_text("#status")
     if js:
-        fits(page)
+        looks.fits(page)
     page.click("text=History")
     assert "by a rule for many" in page.inner_text("main")
     if js:
-        fits(page)
+        looks.fits(page)
 
 
 @pytest.mark.parametrize("js", [True, False])
@@ -65,7 +55,7 @@ def test_the_order_of_the_shelf(open_page: Callable[..., Any], js: bool) -> None
     page.locator(".shelf").first.locator("li").nth(2).locator("text=Recommend").click()
     assert "recommended now, and stands first" in page.inner_text("#status")
     if js:
-        fits(page)
+        looks.fits(page)
     page.click("text=By size again")
     assert "in order of size again" in page.inner_text("#status")
 

@@ -19,12 +19,11 @@ from core.base import messages, tenancy
 from core.base.config import Config
 from core.base.db import db
 from core.orders import Order
-from tests.support import axe
+from tests.support import looks
 from tests.support.chromium import NEEDED
 from tests.support.settings import Using
 
 pytestmark = [pytest.mark.browser, NEEDED]
-WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 SHOTS = os.environ.get("SHOTS")
 
 
@@ -61,13 +60,10 @@ def told_state(app: Flask) -> str:
 
 def look(page: Any, name: str) -> None:
     """No fault that axe finds, nothing wider than the narrowest phone."""
+    looks.whole(page)
     if SHOTS:
         page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
-    assert axe.faults(page) == [], name
-    size = page.viewport_size
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert not page.evaluate(WIDER), name
-    page.set_viewport_size(size)
+    looks.fits(page)
 
 
 def test_from_nothing_to_the_first_sale(

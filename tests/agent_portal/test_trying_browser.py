@@ -7,18 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support import axe
+from tests.support import looks
 
 pytestmark = pytest.mark.browser
-
-WIDTH = "document.scrollingElement.scrollWidth"
-
-
-def fits(page: Any) -> None:
-    """At 320 px nothing runs off, and axe finds nothing wrong."""
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate(WIDTH) <= 320, page.url
-    assert axe.faults(page) == [], page.url
 
 
 @pytest.mark.slow(seconds=6)
@@ -39,4 +30,4 @@ def test_it_is_made_by_the_keyboard_and_every_page_of_it_fits(
         page = open_page("ama", dark=True)
     for path in pages:
         page.goto(path)
-        fits(page)
+        looks.fits(page)

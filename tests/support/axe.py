@@ -21,6 +21,7 @@ def faults(page: Any, rules: object = RULES) -> list[str]:
 
     Axe is evaluated beside the page, whose policy allows no script that is not its own.
     """
+    page.wait_for_load_state("load")
     page.evaluate(SOURCE)
     options = json.dumps({"runOnly": rules, "resultTypes": ["violations"]})
     found = page.evaluate(

@@ -4,24 +4,14 @@ screen."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from paystack_kit import REF, Pair, page, payout, prompt, refund
 
 from integrations.payment_shapes import Started
-from tests.support import axe, chromium
+from tests.support import chromium, looks
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow(seconds=4), chromium.NEEDED]
-
-WIDTH = "document.scrollingElement.scrollWidth"
-
-
-def fits(page: Any) -> None:
-    """At 320 px nothing runs off, and axe finds nothing wrong."""
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate(WIDTH) <= 320, page.url
-    assert axe.faults(page) == [], page.url
 
 
 def test_a_customer_pays_by_the_keyboard_and_every_page_fits(pair: Pair) -> None:
@@ -35,7 +25,7 @@ def test_a_customer_pays_by_the_keyboard_and_every_page_fits(pair: Pair) -> None
             context = browser.new_context(color_scheme=lights, bypass_csp=True)
             tab = context.new_page()
             tab.goto(started.url)
-            fits(tab)
+            looks.fits(tab)
             context.close()
         tab = browser.new_context(java_script_enabled=False).new_page()
         tab.goto(started.url)
@@ -56,5 +46,5 @@ def test_a_customer_pays_by_the_keyboard_and_every_page_fits(pair: Pair) -> None
                 "/checkout/none",
             ):
                 tab.goto(pair.url + path)
-                fits(tab)
+                looks.fits(tab)
             context.close()
