@@ -87,8 +87,11 @@ def in_words(result: LookupResult) -> str:
 
 
 @inside_use_case
-def take_look(order_id: int, result: LookupResult) -> datetime | None:
-    """What the answer to a look-up does to the order."""
+def take_look(
+    order_id: int, result: LookupResult, rung_at: datetime | None = None
+) -> datetime | None:
+    """What the answer to a look-up does to the order. `rung_at`: when somebody last asked for
+    it."""
     order = orders.locked(order_id)
     is_gone = isinstance(result, NoAnswer) and result.kind == "endpoint_gone"
     times_gone = orders.note_look(order_id, in_words(result), gone=is_gone)
@@ -98,20 +101,24 @@ def take_look(order_id: int, result: LookupResult) -> datetime | None:
         case Absent():
             return _take_absence(order)
         case NoAnswer():
-            return _take_silence(order, result, times_gone)
+            return _take_silence(order, result, times_gone, rung_at)
 
 
 def _take_silence(
     order: Order,
     silence: NoAnswer,
     times_gone: int,
+    rung_at: datetime | None,
 ) -> datetime | None:
     if order.state == "submitting" and order.absent_since is not None:
         orders.forget_absence(order.id)
     applying.ask_about_stranger(order.id, silence)
     was_submitting = order.state == "submitting"
     interpret.believe_signed_webhook(order, times_gone)
-    due = schedule.next_check(order)
+    if silence.kind == "endpoint_gone":
+        due = schedule.next_check(order)  # no answer will come, whoever asks
+    else:
+        due = schedule.next_check_after_silence(order, rung_at)
     if due is None:
         if order.in_doubt:
             return clock.jittered(applying.BACKOFF_S[-1])

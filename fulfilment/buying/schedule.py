@@ -31,11 +31,30 @@ def next_check(order: Order) -> datetime | None:
     return _after_money_went_back(order, now)
 
 
-def _while_submitting(order: Order, now: datetime) -> datetime:
+def next_check_after_silence(order: Order, rung_at: datetime | None) -> datetime | None:
+    """The same after a look that got no answer. `rung_at`: when news, or a person, last asked for
+    one.
+
+    One bad answer is no silence: what was asked for is asked again soon, by the ladder of an
+    attempt without an answer, also where a routine look would come an hour later or never.
+    """
+    due = next_check(order)
+    now, ladder = clock.now(), _unanswered_ladder()
+    if rung_at is None or now - rung_at > clock.delta(ladder[-1]):
+        return due
+    again = _next(rung_at, ladder, now)
+    return again if due is None else min(due, again)
+
+
+def _unanswered_ladder() -> tuple[int, ...]:
     settings = config.current()
     first = settings.lookup_ladder_s
-    later = (step_s for step_s in settings.processing_ladder_s if step_s > first[-1])
-    due = _next(order.claimed_at or now, (*first, *later), now)
+    return (*first, *(s for s in settings.processing_ladder_s if s > first[-1]))
+
+
+def _while_submitting(order: Order, now: datetime) -> datetime:
+    settings = config.current()
+    due = _next(order.claimed_at or now, _unanswered_ladder(), now)
     # a worker that died in its call marked nothing
     since = order.unknown_since or order.claimed_at
     if since and now - since > clock.delta(settings.unknown_case_s):

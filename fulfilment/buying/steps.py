@@ -120,7 +120,7 @@ def _look(lease: Lease, order: Order, supplier: Supplier) -> Outcome:
     not_before = supplier_link.note_look(result)
 
     def act() -> datetime | None:
-        due = look_ups.take_look(order.id, result)
+        due = look_ups.take_look(order.id, result, lease.rung_at)
         if due is None or not_before is None:
             return due
         return max(due, not_before)
