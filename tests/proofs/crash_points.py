@@ -32,7 +32,14 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 ROOT = Path(__file__).resolve().parents[2]
-ROAD = ("core/", "fulfilment/", "integrations/datamart/", "integrations/http.py")
+ROAD = (
+    "core/",
+    "fulfilment/",
+    "integrations/datamart/",
+    "integrations/calls.py",
+    "integrations/http.py",
+    "integrations/strict_json.py",
+)
 NOT_THE_ROAD = (
     "core/base/clock.py",
     "core/base/config.py",
