@@ -492,6 +492,17 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
+def seeds_of(chosen: argparse.Namespace) -> list[int]:
+    """The seeds to run: the one named, also where several are (`prove` names them first), or one
+    that is drawn."""
+    if chosen.seed is not None:
+        return [chosen.seed]
+    if chosen.seeds:
+        first, _, last = chosen.seeds.partition("-")
+        return list(range(int(first), int(last or first) + 1))
+    return [random.SystemRandom().randrange(1, 10**6)]
+
+
 def main() -> int:
     """Run what was asked for; 0 green, 1 red, 2 broke off."""
     chosen = options().parse_args()
@@ -500,17 +511,8 @@ def main() -> int:
         if chosen.long
         else {"orders": chosen.orders, "kills": chosen.kills, "scale": chosen.scale}
     )
-    if chosen.seeds:
-        first, _, last = chosen.seeds.partition("-")
-        seeds = list(range(int(first), int(last or first) + 1))
-    else:
-        seeds = [
-            chosen.seed
-            if chosen.seed is not None
-            else random.SystemRandom().randrange(1, 10**6)
-        ]
     worst = 0
-    for seed in seeds:
+    for seed in seeds_of(chosen):
         keep_in = chosen.keep / f"seed-{seed}-{chosen.bulk}" if chosen.keep else None
         wanted = Wanted(
             seed=seed, bulk=chosen.bulk, mutant=chosen.mutant, keep_in=keep_in, **sizes
