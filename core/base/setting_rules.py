@@ -12,6 +12,7 @@ from typing import Any
 from core.base import clear_text, payment_rules
 
 SHORTEST_RETENTION_DAYS = 1
+MOST_FEE_BP = 5_000
 _WORD = r"[A-Za-z0-9_-]{22,128}"
 _POSTGRESQL = r"postgresql(\+psycopg)?://.*"
 _IS_POSTGRESQL = "must start with postgresql:// (only PostgreSQL is supported)."
@@ -74,6 +75,10 @@ _LEAST = {
         1,
         "MAKOLA_ORDERS_OPEN_PER_DEVICE must be at least 1: with 0 nobody could order.",
     ),
+    "pay_expires_s": (
+        120,
+        "MAKOLA_PAY_EXPIRES_S must be at least 120: a prompt on a phone lives for three minutes.",
+    ),
     "orders_open_per_address": (
         1,
         "MAKOLA_ORDERS_OPEN_PER_ADDRESS must be at least 1: with 0 nobody could order.",
@@ -102,6 +107,10 @@ def problems(values: dict[str, Any]) -> list[str]:
     ):
         found.append(problem)
     found += payment_rules.problems(values)
+    if values.get("gateway_fee_bp", 0) >= MOST_FEE_BP:
+        found.append(
+            f"MAKOLA_GATEWAY_FEE_BP must be below {MOST_FEE_BP}: it is in hundredths of a percent."
+        )
     if values.get("proxy_host") and not values.get("proxy_hops"):
         found.append(
             "MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your"

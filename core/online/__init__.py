@@ -1,12 +1,27 @@
 """Online payments in the books: the rows that the accounts are the sums of, and one function for
 each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 
-`model` is the tables, `standing` says what is owed of a payment, `paying_in` takes money,
+`attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` is the
+tables, `standing` says what is owed of a payment, `paying_in` takes money,
 `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
 `switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
 is locked by its caller (`locked_payment`), after its order's.
 """
 
+from core.online.accepting import Asked, Verdict, Verified, judge
+from core.online.attempts import (
+    OPEN,
+    Attempt,
+    ask,
+    attempt,
+    by_reference,
+    expires_at,
+    floor_of,
+    is_configured,
+    next_look,
+    of_order,
+    ring,
+)
 from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
 from core.online.of_orders import (
     capture,
@@ -43,26 +58,40 @@ from core.online.switch import is_on, switch_platform, switch_store
 from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
 
 __all__ = [
+    "OPEN",
+    "Asked",
+    "Attempt",
     "Dispute",
     "GatewayRefund",
     "OnlinePayment",
     "Payout",
     "Unfit",
+    "Verdict",
+    "Verified",
+    "ask",
     "ask_refund",
+    "attempt",
+    "by_reference",
     "capture",
     "due",
+    "expires_at",
     "fee_found",
     "fee_to_agent",
+    "floor_of",
     "fulfil_late",
     "fund",
     "fund_reversed",
     "give_back",
     "hold",
+    "is_configured",
     "is_on",
+    "judge",
     "locked",
     "locked_payment",
     "loss_of",
     "loss_to_agent",
+    "next_look",
+    "of_order",
     "owe",
     "owe_of_order",
     "pay_in",
@@ -77,6 +106,7 @@ __all__ = [
     "release",
     "request_payout",
     "reverse",
+    "ring",
     "settlement",
     "switch_platform",
     "switch_store",

@@ -55,7 +55,7 @@ from core.orders.codes import (
 from core.orders.crowding import Caller
 from core.orders.drafting import OrderDraft, draft, draft_of, drafted_at, prune_unplaced
 from core.orders.events import OrderEvent
-from core.orders.expiring import expire_pending
+from core.orders.expiring import end_unbuyable, expire_pending
 from core.orders.forgetting import (
     Forgotten,
     forget_number,
@@ -85,6 +85,7 @@ from core.orders.refusals import (
     NoSuchOrder,
     NotBuyable,
     NotListed,
+    NotPaidOnline,
     OrderRefused,
     Over,
     PriceChanged,
@@ -173,6 +174,7 @@ __all__ = [
     "NoSuchOrder",
     "NotBuyable",
     "NotListed",
+    "NotPaidOnline",
     "Order",
     "OrderDraft",
     "OrderEvent",
@@ -215,6 +217,7 @@ __all__ = [
     "draft_of",
     "drafted_at",
     "due_turns",
+    "end_unbuyable",
     "estimates",
     "expire_pending",
     "find",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from core import audit, cases, ledger, orders, outbox, reconcile
+from core import audit, cases, ledger, online, orders, outbox, reconcile
 from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db, transaction
@@ -231,6 +231,16 @@ def _accept_gain(press: Press) -> str:
     return f"{press.amount} more in the float is accepted as a gain."
 
 
+def _owe_back(press: Press) -> str:
+    payment = legality.payment_of(press.facts.case)
+    assert payment is not None
+    # its order's row is locked already, and the amount is judged again by the verb
+    online.owe(online.locked_payment(payment.id), press.actor)
+    press.order.version += 1
+    _tell(press, "the customer's payment is owed back to them.")
+    return f"{press.amount} is owed back to the customer."
+
+
 def _close(press: Press) -> str:
     if press.facts.order is not None:
         _tell(press, f"looked at it and closed the case “{press.facts.case.title}”.")
@@ -244,6 +254,7 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "write_off": _write_off,
     "accept_loss": _accept_loss,
     "accept_gain": _accept_gain,
+    "owe_back": _owe_back,
     "close": _close,
 }
 
@@ -276,9 +287,11 @@ def _tell(press: Press, what: str) -> None:
 def _made_since(newest_id: int, press: Press) -> list[int]:
     """The postings of this press: of its order, whose row is locked, or the one that moved the
     float alone."""
-    order = press.facts.order
+    order, subject = press.facts.order, press.facts.case.subject
     query = select(Posting.id).where(Posting.id > newest_id)
-    if order is not None:
+    if subject.startswith("payment:"):
+        query = query.where(Posting.subject == subject)
+    elif order is not None:
         query = query.where(Posting.order_id == order.id)
     else:
         query = query.where(Posting.kind == "float_difference")

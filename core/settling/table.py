@@ -21,6 +21,7 @@ Action = Literal[
     "accept_loss",
     "accept_gain",
     "confirm_funding",
+    "owe_back",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -33,6 +34,7 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "accept_loss",
         "accept_gain",
         "confirm_funding",
+        "owe_back",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -132,6 +134,18 @@ TABLE: tuple[Way, ...] = (
     _close("told_unanswered"),
     _look("not_received"),
     _close("not_received"),
+    Way(
+        "paid_late",
+        "owe_back",
+        ("owe",),
+        "the payment is in the books, and neither pays an order nor is owed back yet",
+    ),
+    _close("paid_late"),
+    _close("paid_twice"),
+    _close("paid_short"),
+    _close("paid_unfit"),
+    _close("payment_reversed"),
+    _close("payment_odd"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (
