@@ -36,6 +36,10 @@ SHORT = {
     "paid_unfit": "Unfit payments",
     "payment_reversed": "Reversed payments",
     "payment_odd": "Odd payments",
+    "refund_failed": "Failed refunds",
+    "refund_details": "Refunds without an address",
+    "refund_poor": "No money to refund",
+    "refund_strange": "Strange refunds",
 }
 
 _BUTTONS: dict[Action, str] = {
@@ -48,6 +52,7 @@ _BUTTONS: dict[Action, str] = {
     "accept_gain": "Accept {amount} as a gain",
     "confirm_funding": "Yes, funded: book {amount}",
     "owe_back": "Give the customer {amount} back",
+    "refund": "Refund {amount}",
     "close": "Close with words",
 }
 

@@ -53,7 +53,7 @@ def receive_gateway() -> Response:
 def _take(news: PaymentNews, body: bytes) -> None:
     """Keep it and ring. Also what came before rings: whoever says it again was not heard."""
     webhook_events.keep(_row(news, body))
-    if news.look_up == "payment" and news.reference:
+    if news.look_up in ("payment", "refunds") and news.reference:
         taking.ring(news.reference)
 
 

@@ -18,6 +18,7 @@ from core.base import clock, config
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.leases import Lease
 from core.online import Attempt, Verified
+from fulfilment import refunding
 from fulfilment.outcome import Outcome
 from integrations.payment_shapes import (
     Payment,
@@ -50,6 +51,8 @@ def watch(lease: Lease, attempt: Attempt, _supplier: Supplier) -> Outcome:
     gateway: Payments | None = app_ctx.app.extensions["payments"]
     if gateway is None:
         return Outcome(clock.after(UNCONFIGURED_S))
+    if attempt.state == "paid" and (due := refunding.work(attempt.id, gateway)):
+        return Outcome(due)
     is_over = clock.now() >= online.expires_at(attempt.created_at)
     if attempt.state == "asked" and not is_over:
         return Outcome(_start(lease, attempt, gateway))

@@ -131,6 +131,16 @@ class FixedLimits:
     payment_watch_ladder_s: tuple[int, ...] = (3_600, 10_800, 43_200, 86_400, 259_200)
     payment_away_s: int = 15  # the gateway did not answer: asked again after this
     payment_refused_s: int = 60  # it refuses our key: asked again after this
+    refund_absence_s: int = (
+        60  # two looks at the gateway's list, so far apart, prove absence
+    )
+    refund_poor_s: int = 3_600  # no money there to refund from: tried again after this
+    refund_slow_s: int = 21_600  # a refund under way is looked at this often at least
+    refund_done_ladder_s: tuple[int, ...] = (
+        86_400,
+        432_000,
+        1_209_600,
+    )  # it may come back
     payment_tries: int = 5  # attempts to pay for one order
     upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
     pasted_bytes: int = 256 * 1024  # two hundred messages that they paste

@@ -20,6 +20,8 @@ from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
+from core.online import OnlinePayment, refunds
+from core.online.refunds import Reason
 from core.orders import Order, by_hand
 from core.settling import legality, table
 from core.settling.legality import ActionRefused, Facts
@@ -235,10 +237,33 @@ def _owe_back(press: Press) -> str:
     payment = legality.payment_of(press.facts.case)
     assert payment is not None
     # its order's row is locked already, and the amount is judged again by the verb
-    online.owe(online.locked_payment(payment.id), press.actor)
+    payment = online.locked_payment(payment.id)
+    online.owe(payment, press.actor)
+    _ask_refund(press, payment, "late")
     press.order.version += 1
     _tell(press, "the customer's payment is owed back to them.")
     return f"{press.amount} is owed back to the customer."
+
+
+def _refund(press: Press) -> str:
+    payment = legality.payment_of(press.facts.case)
+    assert payment is not None
+    kind = press.facts.case.kind
+    reasons: dict[str, Reason] = {"paid_twice": "double", "paid_short": "short"}
+    reason = reasons.get(kind) or refunds.reason_of(payment.id)
+    _ask_refund(press, online.locked_payment(payment.id), reason)
+    press.order.version += 1
+    _tell(press, "a refund was asked for.")
+    return f"{press.amount} goes back to the customer by the gateway."
+
+
+def _ask_refund(press: Press, payment: OnlinePayment, reason: Reason) -> None:
+    """Raises `ActionRefused`."""
+    try:
+        refunds.ask_by_hand(payment, reason, press.actor)
+    except online.Unfit as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+    online.ring(payment)
 
 
 def _close(press: Press) -> str:
@@ -255,6 +280,7 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "accept_loss": _accept_loss,
     "accept_gain": _accept_gain,
     "owe_back": _owe_back,
+    "refund": _refund,
     "close": _close,
 }
 

@@ -12,14 +12,14 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import cases, ledger, orders
+from core import cases, ledger, online, orders
 from core.base import clock, config, money
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
-from core.online import OnlinePayment
+from core.online import OnlinePayment, refunds
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.settling import table
@@ -234,6 +234,18 @@ def _owe_back(facts: Facts) -> int:
     return payment.worth_pesewas
 
 
+def _refund(facts: Facts) -> int:
+    payment = payment_of(facts.case)
+    owed = online.due(payment.id) if payment is not None else 0
+    if payment is None or not owed:
+        raise ActionRefused("Nothing is owed back of this payment any more.")
+    if refunds.is_under_way(payment.id):
+        raise ActionRefused(
+            "A refund of this payment is under way. Wait until it is over."
+        )
+    return owed
+
+
 def payment_of(case: Case) -> OnlinePayment | None:
     """The online payment that a case is about; None when it is about something else."""
     kind, _, number = case.subject.partition(":")
@@ -256,6 +268,7 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "accept_gain": _surplus,
     "confirm_funding": _funding,
     "owe_back": _owe_back,
+    "refund": _refund,
     "close": _close,
 }
 
