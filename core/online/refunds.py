@@ -55,10 +55,9 @@ class Step:
 @inside_use_case
 def ask_after_end(payment: OnlinePayment) -> GatewayRefund | None:
     """The refund that our own facts prove: the order that this payment pays ended without delivery.
-    None where nothing is due, one was asked for before, or a dispute keeps it back: the next one is
-    a person's to ask for."""
+    None where nothing is due, or a dispute keeps it back."""
     ended = db.session.scalar(_END, {"id": payment.pays_order_id})
-    if ended not in ("cancelled", "refunded") or _newest(payment.id) is not None:
+    if ended not in ("cancelled", "refunded"):
         return None
     owed = due(payment.id)
     if not owed:
@@ -76,8 +75,8 @@ def ask_by_hand(payment: OnlinePayment, reason: Reason, actor: Actor) -> Gateway
 
 
 def next_step(payment_id: int) -> Step | None:
-    """The payment's newest refund, asked for now if our facts prove that it is due; None when there
-    is none that anything is left to do about."""
+    """The payment's newest refund; where there is none yet, the one that our facts prove to be due.
+    After one that failed the next is a person's to ask for. None: nothing is left to do."""
     with transaction():
         payment = locked_payment(payment_id)
         refund = _newest(payment_id) or ask_after_end(payment)

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select
 
-from core import audit, cases, ledger, online, orders, outbox, reconcile
+from core import audit, cases, ledger, orders, outbox, reconcile
 from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
-from core.online import OnlinePayment, refunds
-from core.online.refunds import Reason
 from core.orders import Order, by_hand
-from core.settling import legality, table
+from core.settling import legality, paying_back, table
 from core.settling.legality import ActionRefused, Facts
 from core.supplier import supply
 
@@ -233,37 +232,11 @@ def _accept_gain(press: Press) -> str:
     return f"{press.amount} more in the float is accepted as a gain."
 
 
-def _owe_back(press: Press) -> str:
-    payment = legality.payment_of(press.facts.case)
-    assert payment is not None
-    # its order's row is locked already, and the amount is judged again by the verb
-    payment = online.locked_payment(payment.id)
-    online.owe(payment, press.actor)
-    _ask_refund(press, payment, "late")
+def _goes_back(deed: Callable[[Case, Actor], None], press: Press) -> str:
+    deed(press.facts.case, press.actor)
     press.order.version += 1
-    _tell(press, "the customer's payment is owed back to them.")
-    return f"{press.amount} is owed back to the customer."
-
-
-def _refund(press: Press) -> str:
-    payment = legality.payment_of(press.facts.case)
-    assert payment is not None
-    kind = press.facts.case.kind
-    reasons: dict[str, Reason] = {"paid_twice": "double", "paid_short": "short"}
-    reason = reasons.get(kind) or refunds.reason_of(payment.id)
-    _ask_refund(press, online.locked_payment(payment.id), reason)
-    press.order.version += 1
-    _tell(press, "a refund was asked for.")
+    _tell(press, "the customer's payment goes back to them.")
     return f"{press.amount} goes back to the customer by the gateway."
-
-
-def _ask_refund(press: Press, payment: OnlinePayment, reason: Reason) -> None:
-    """Raises `ActionRefused`."""
-    try:
-        refunds.ask_by_hand(payment, reason, press.actor)
-    except online.Unfit as refusal:
-        raise ActionRefused(refusal.sentence) from refusal
-    online.ring(payment)
 
 
 def _close(press: Press) -> str:
@@ -279,8 +252,8 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "write_off": _write_off,
     "accept_loss": _accept_loss,
     "accept_gain": _accept_gain,
-    "owe_back": _owe_back,
-    "refund": _refund,
+    "owe_back": partial(_goes_back, paying_back.owe_back),
+    "refund": partial(_goes_back, paying_back.refund),
     "close": _close,
 }
 

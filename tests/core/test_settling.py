@@ -38,8 +38,13 @@ PAYMENT_KINDS = (
     "paid_unfit",
     "payment_reversed",
     "payment_odd",
+    "refund_failed",
+    "refund_details",
+    "refund_poor",
+    "refund_strange",
 )
-"""Of online payments: settled in fulfilment/test_taking.py, where they come about."""
+"""Of online payments: settled in fulfilment/test_taking.py and test_refunding.py, where they come
+about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )
@@ -160,7 +165,9 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
         desk.press(999_999, "close")
 
 
-@pytest.mark.parametrize("action", sorted(settling.NEEDS_WORDS - {"owe_back"}))
+@pytest.mark.parametrize(
+    "action", sorted(settling.NEEDS_WORDS - {"owe_back", "refund"})
+)
 def test_a_person_says_why(desk: Desk, action: str) -> None:
     kind = next(way.kind for way in settling.TABLE if way.action == action)
     state = {"late_success": "reversed", "supplier_money": "given_back"}.get(
