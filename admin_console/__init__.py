@@ -24,6 +24,7 @@ from admin_console import (  # noqa: F401 - the views register themselves on bp
     orders,
     overview,
     people,
+    refunds,
     stores,
     supplier,
     words,

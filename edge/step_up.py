@@ -44,6 +44,7 @@ MONEY_AND_PEOPLE = {
     hosts.CONSOLE: frozenset(
         {
             "/funding/<request_id>/approve",
+            "/refunds/<refund_id>/send-to",
             "/stores/<slug>/fund",
             "/stores/<slug>/take-back",
             "/cases/<case_id>/<action>",

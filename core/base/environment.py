@@ -292,6 +292,11 @@ class Environment:
         " price after it",
         195,
     )
+    refund_fee_bearer: str = _var(
+        "MAKOLA_REFUND_FEE_BEARER",
+        "who bears the fee of a payment that goes back because its agent cancelled: owner or agent",
+        "owner",
+    )
     metrics_token: str = _var(
         "MAKOLA_METRICS_TOKEN",
         "bearer token of /metrics, 22+ letters; empty turns it off",

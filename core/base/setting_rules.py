@@ -66,6 +66,10 @@ _SHAPES = {
         payment_rules.KEY,
         f"PAYSTACK_PREVIOUS_SECRET_KEY {payment_rules.IS_KEY}",
     ),
+    "refund_fee_bearer": (
+        r"owner|agent",
+        "MAKOLA_REFUND_FEE_BEARER must be owner or agent.",
+    ),
     "paystack_mode": (r"test|live", "PAYSTACK_MODE must be test or live, or empty."),
     "public_scheme": (r"https?", "MAKOLA_PUBLIC_SCHEME must be https or http."),
 }

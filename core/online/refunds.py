@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select, text
 
@@ -21,13 +21,18 @@ from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case
 from core.online.attempts import ring
 from core.online.model import OPEN_REFUND, GatewayRefund, OnlinePayment, Unfit
+from core.online.of_orders import fee_to_agent
 from core.online.paying_back import ask_refund, refund_done, refund_returned
+from core.online.refund_lists import Reason, newest
 from core.online.standing import due, locked, locked_payment
 
-Reason = Literal["refunded", "cancelled", "late", "double", "short", "given_back"]
 Word = Literal["open", "done", "failed", "needs_details"]
-WITH_GATEWAY = ("open", "needs_details", "done")
-_END = text("SELECT state FROM orders WHERE id = :id")
+_END = text(
+    "SELECT o.id, o.store_id, o.code, o.state, o.paid_online, o.price_pesewas,"
+    " o.agent_price_pesewas, (SELECT e.who FROM order_events e WHERE e.order_id = o.id"
+    " AND e.kind = 'cancelled' ORDER BY e.id DESC LIMIT 1) AS ended_by"
+    " FROM orders o WHERE o.id = :id"
+)
 
 
 @dataclass(frozen=True)
@@ -52,20 +57,28 @@ class Step:
     to_network: str | None
 
 
+class NoSuchRefund(Exception):
+    """There is no refund of that number."""
+
+
 @inside_use_case
 def ask_after_end(payment: OnlinePayment) -> GatewayRefund | None:
     """The refund that our own facts prove: the order that this payment pays ended without delivery.
     None where nothing is due, or a dispute keeps it back."""
-    ended = db.session.scalar(_END, {"id": payment.pays_order_id})
-    if ended not in ("cancelled", "refunded"):
+    order: Any = db.session.execute(_END, {"id": payment.pays_order_id}).one_or_none()
+    if order is None or order.state not in ("cancelled", "refunded"):
         return None
     owed = due(payment.id)
     if not owed:
         return None
     try:
-        return ask_refund(payment, owed, ended, SYSTEM)
+        refund = ask_refund(payment, owed, order.state, SYSTEM)
     except Unfit:
         return None
+    bearer = config.current().refund_fee_bearer
+    if bearer == "agent" and order.ended_by == "agent" and payment.fee_pesewas > 0:
+        fee_to_agent(order, SYSTEM)
+    return refund
 
 
 @inside_use_case
@@ -79,7 +92,7 @@ def next_step(payment_id: int) -> Step | None:
     After one that failed the next is a person's to ask for. None: nothing is left to do."""
     with transaction():
         payment = locked_payment(payment_id)
-        refund = _newest(payment_id) or ask_after_end(payment)
+        refund = newest(payment_id) or ask_after_end(payment)
         if refund is None or refund.state not in (*OPEN_REFUND, "done"):
             return None
         db.session.flush()
@@ -160,7 +173,7 @@ def ask_person(refund_id: int, why: str) -> None:
 
 def send_to(refund_id: int, number: str, network: str, actor: Actor) -> None:
     """A refund that could not reach its payer is sent to the number that they gave. Raises
-    `Unfit`."""
+    `Unfit` and `NoSuchRefund`."""
     with transaction():
         refund = _locked(refund_id)
         if refund.state != "needs_details":
@@ -168,43 +181,6 @@ def send_to(refund_id: int, number: str, network: str, actor: Actor) -> None:
         refund.to_number, refund.to_network = number, network
         refund.asked_by = actor.name
         _ring(refund.payment_id)
-
-
-def waiting(limit: int) -> list[tuple[GatewayRefund, OnlinePayment]]:
-    """Refunds that are not over, the oldest first, with their payments; of every store that this
-    work may see."""
-    rows = db.session.execute(
-        select(GatewayRefund, OnlinePayment)
-        .join(OnlinePayment, OnlinePayment.id == GatewayRefund.payment_id)
-        .where(GatewayRefund.state.in_(OPEN_REFUND))
-        .order_by(GatewayRefund.id)
-        .limit(limit)
-    )
-    return [(refund, payment) for refund, payment in rows]
-
-
-def newest_of_order(order_id: int) -> GatewayRefund | None:
-    """The newest refund of what was paid for an order; its page says how it stands."""
-    return db.session.scalar(
-        select(GatewayRefund)
-        .join(OnlinePayment, OnlinePayment.id == GatewayRefund.payment_id)
-        .where(OnlinePayment.order_id == order_id)
-        .order_by(GatewayRefund.id.desc())
-        .limit(1)
-    )
-
-
-def is_under_way(payment_id: int) -> bool:
-    """Whether a refund of a payment is not over."""
-    newest = _newest(payment_id)
-    return newest is not None and newest.state in OPEN_REFUND
-
-
-def reason_of(payment_id: int) -> Reason:
-    """Why the payment's newest refund was asked for."""
-    newest = _newest(payment_id)
-    assert newest is not None
-    return newest.reason  # type: ignore[return-value]
 
 
 def _apply(refund: GatewayRefund, word: Word, raw: str) -> None:
@@ -246,22 +222,14 @@ def _ring(payment_id: int) -> None:
     ring(db.session.get_one(OnlinePayment, payment_id))
 
 
-def _newest(payment_id: int) -> GatewayRefund | None:
-    return db.session.scalar(
-        select(GatewayRefund)
-        .where(GatewayRefund.payment_id == payment_id)
-        .order_by(GatewayRefund.n.desc())
-        .limit(1)
-    )
-
-
 @inside_use_case
 def _locked(refund_id: int) -> GatewayRefund:
     """A refund, locked after its payment."""
     payment_id = db.session.scalar(
         select(GatewayRefund.payment_id).where(GatewayRefund.id == refund_id)
     )
-    assert payment_id is not None
+    if payment_id is None:
+        raise NoSuchRefund
     locked_payment(payment_id)
     return locked(GatewayRefund, refund_id)
 

@@ -19,7 +19,7 @@ from core.base.preconditions import needs_across_stores
 from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
-from core.online import OnlinePayment, refunds
+from core.online import OnlinePayment, refund_lists
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.settling import table
@@ -239,7 +239,7 @@ def _refund(facts: Facts) -> int:
     owed = online.due(payment.id) if payment is not None else 0
     if payment is None or not owed:
         raise ActionRefused("Nothing is owed back of this payment any more.")
-    if refunds.is_under_way(payment.id):
+    if refund_lists.is_under_way(payment.id):
         raise ActionRefused(
             "A refund of this payment is under way. Wait until it is over."
         )

@@ -7,8 +7,8 @@ from core import online
 from core.audit import Actor
 from core.base.preconditions import inside_use_case
 from core.cases import Case
-from core.online import OnlinePayment, refunds
-from core.online.refunds import Reason
+from core.online import OnlinePayment, refund_lists, refunds
+from core.online.refund_lists import Reason
 from core.settling import legality
 from core.settling.legality import ActionRefused
 
@@ -27,7 +27,7 @@ def owe_back(case: Case, actor: Actor) -> None:
 def refund(case: Case, actor: Actor) -> None:
     """All that is owed of a payment goes back. Raises `ActionRefused`."""
     payment = _locked(case)
-    reason = _REASONS.get(case.kind) or refunds.reason_of(payment.id)
+    reason = _REASONS.get(case.kind) or refund_lists.reason_of(payment.id)
     _ask(payment, reason, actor)
 
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from core import online, orders, settling
+from core import online, orders, settling, taking
 from core.audit import CUSTOMER, Actor
 from core.base import config, tenancy
 from core.base.db import db, transaction
 from core.online import GatewayRefund, refunds
 from core.orders import Order
-from fulfilment import refunding
+from fulfilment import paying, refunding
 from integrations.payment_shapes import Refunds, Refused
-from tests.support.till import TEST_KEY, Till, webhook
+from tests.support.till import SETTINGS, TEST_KEY, Till, webhook
 
 pytestmark = pytest.mark.slow(seconds=0.3)
 
@@ -295,3 +295,24 @@ def test_networks_have_their_names_at_the_gateway(till: Till) -> None:
     banks = till.client.banks("mobile_money")
     codes = {row.code for row in banks.rows}  # type: ignore[union-attr]
     assert set(refunding.NETWORKS.values()) <= codes
+
+
+@pytest.mark.parametrize(("bearer", "by", "bears"), [
+    ("owner", AMA, False), ("agent", AMA, True), ("agent", CUSTOMER, False), ("agent", OWNER, False),
+])  # fmt: skip
+def test_who_bears_the_lost_fee_is_a_setting(
+    till: Till, using: Callable[..., object], bearer: str, by: Actor, bears: bool
+) -> None:
+    using(**SETTINGS, refund_fee_bearer=bearer)
+    order = till.opened()
+    till.pay(till.reference(order))
+    with till.inside():
+        fee = int(0.0195 * order.price_pesewas)
+        taken = till.client.verify(till.reference(order))
+        taking.take(till.attempts(order)[0].id, paying.verified(taken))  # type: ignore[arg-type]
+        assert orders.advance(order.id, "cancelled", text="Cancelled.", actor=by)
+    till.pass_by(2 * 3_600)
+    assert states(till, order) == ["done"]
+    earnings = till.store_balance("earnings")
+    assert (earnings > 0) == bears and abs(earnings - fee * bears) <= 1
+    till.proven()

@@ -197,6 +197,15 @@ class Till:
             found = {name: pesewas for name, pesewas in rows if name in names}
         return {name: pesewas for name, pesewas in found.items() if pesewas}
 
+    def store_balance(self, account: str) -> int:
+        with tenancy.across_stores():
+            db.session.rollback()
+            found = db.session.connection().exec_driver_sql(
+                f"SELECT balance_pesewas FROM accounts WHERE name = '{account}' AND store_id ="
+                " (SELECT id FROM stores WHERE slug = 'ama')"
+            )
+            return int(found.scalar_one())
+
     def initialised(self) -> int:
         """How often the gateway was asked for a page."""
         return int(self.fake.gateway.calls["initialize"])
