@@ -111,6 +111,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
         storefront.bp,
         agent_portal.bp,
         admin_console.bp,
+        webhooks.bp,
         gateway_hooks.bp,
     ):
         app.register_blueprint(blueprint)

@@ -16,6 +16,7 @@ from core.orders import (
     giving_back,
     held_up,
     not_received,
+    paying,
     telling,
     testing,
 )
@@ -110,7 +111,7 @@ def customer_words(
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    sentence = say(
+    sentence = paying.sentence_of(order) or say(
         _CUSTOMERS[order.state],
         store=store.name,
         sent_at=_at(order.processing_at),

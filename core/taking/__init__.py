@@ -2,7 +2,7 @@
 of an attempt once the gateway was asked (`judging`), and what each verdict does (`deeds`). The rule
 itself and the books are `core.online`'s."""
 
-from core.taking.asking import may_be_asked, returned, ring, try_again
+from core.taking.asking import may_be_asked, most_tries, returned, ring, try_again
 from core.taking.judging import (
     ask_anew,
     close,
@@ -17,6 +17,7 @@ __all__ = [
     "close",
     "end_of_time",
     "may_be_asked",
+    "most_tries",
     "not_opened",
     "opened",
     "returned",

@@ -35,7 +35,7 @@ def _try_again(code: str, after: int) -> Order:
         tries = online.of_order(order.id)
         if tries[0].id != after or tries[0].state == "asked":
             return order
-        if len(tries) >= config.current().payment_tries:
+        if len(tries) >= most_tries():
             raise WrongState(
                 say(
                     "This order was tried to be paid too often. Cancel it, or let it expire, and"
@@ -48,6 +48,11 @@ def _try_again(code: str, after: int) -> Order:
         order.version += 1
         log(order, CUSTOMER, "payment", "Tried again to pay online.")
         return order
+
+
+def most_tries() -> int:
+    """How often one order may be tried to be paid."""
+    return config.current().payment_tries
 
 
 def may_be_asked(order: Order) -> bool:

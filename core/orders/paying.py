@@ -1,0 +1,92 @@
+"""What customers read of an order that they pay online: before the money has come, and when it goes
+back. Dates, never "instantly": a network may take its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from core.base import clock, money
+from core.base.language import later, say
+from core.online import OnlinePayment
+from core.orders.model import Order
+from core.orders.states import State
+
+BACK_DAYS = 10
+"""Working days within which a network has given money back, at the latest."""
+_SATURDAY = 5
+_SENTENCES: dict[State, str] = {
+    "awaiting_payment": later(
+        "Nothing is sent before your payment has come; then it goes on by itself."
+    ),
+    "pending": later("Paid. It goes to the network in its turn."),
+    "queued": later("Paid. It goes to the network in its turn."),
+    "expired": later(
+        "No payment came in time, so nothing was sent. If you have paid all the same, nothing is"
+        " lost: this page says so once your payment is found."
+    ),
+}
+"""Where it reads otherwise than an order that is paid to its store."""
+
+
+def sentence_of(order: Order) -> str:
+    """What its customer reads of the state it is in; empty where that is as of every order."""
+    if not order.paid_online:
+        return ""
+    if order.state in ("cancelled", "refunded") and order.queued_at is not None:
+        ended = (
+            say("Not sent.") if order.state == "cancelled" else say("Not delivered.")
+        )
+        back = _goes_back(order.price_pesewas, order.final_at or clock.now())
+        return f"{ended} {back}"
+    found = _SENTENCES.get(order.state)
+    return say(found) if found else ""
+
+
+def of_payments(order: Order, tries: Sequence[OnlinePayment]) -> list[str]:
+    """A sentence for each payment that came: the one that pays the order, and those it did not
+    need."""
+    return [
+        _of_payment(order, one) for one in reversed(tries) if one.paid_at is not None
+    ]
+
+
+def _of_payment(order: Order, payment: OnlinePayment) -> str:
+    amount = money.cedis(payment.charged_pesewas or 0)
+    at = clock.shown(payment.paid_at or clock.now())
+    if payment.pays_order_id == order.id:
+        return say("%(amount)s paid online at %(at)s.", amount=amount, at=at)
+    if payment.owed_pesewas:
+        back = _goes_back(payment.owed_pesewas, payment.paid_at or clock.now())
+        other = say(
+            "Another payment of %(amount)s came at %(at)s, which this order does not take.",
+            amount=amount,
+            at=at,
+        )
+        return f"{other} {back}"
+    return say(
+        "Your payment of %(amount)s came at %(at)s, after this order was over, and nothing was"
+        " sent. Nothing is lost: somebody looks at it, and this page says what becomes of it.",
+        amount=amount,
+        at=at,
+    )
+
+
+def _goes_back(pesewas: int, since: datetime) -> str:
+    by = working_days_after(since.astimezone(clock.ACCRA).date(), BACK_DAYS)
+    day = f"{by.day} {by:%b}"
+    return say(
+        "Your %(amount)s goes back to where you paid from. Networks may take up to 10 working days:"
+        " until %(day)s.",
+        amount=money.cedis(pesewas),
+        day=day,
+    )
+
+
+def working_days_after(day: date, days: int) -> date:
+    """The day that many working days later; Saturdays and Sundays are none."""
+    while days:
+        day += timedelta(days=1)
+        days -= day.weekday() < _SATURDAY
+    return day
