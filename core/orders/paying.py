@@ -44,6 +44,25 @@ def sentence_of(order: Order) -> str:
     return say(found) if found else ""
 
 
+def agent_sentence(order: Order, reason: str = "") -> str:
+    """What its agent reads of the state it is in; empty where that is as of every order."""
+    if not order.paid_online:
+        return ""
+    back = (
+        f"The customer’s {money.cedis(order.price_pesewas)} goes back to them online."
+    )
+    was_paid = order.queued_at is not None
+    if order.state == "awaiting_payment":
+        return "Waits for the customer’s online payment, then goes on by itself."
+    if order.state == "expired":
+        return "Expired: no online payment came in time. Nothing was sent."
+    if order.state == "refunded":
+        return f"Not delivered{reason}. {back} Your wallet is not touched."
+    if order.state == "cancelled" and was_paid:
+        return f"Cancelled. {back} Your wallet is not touched."
+    return ""
+
+
 def of_payments(order: Order, tries: Sequence[OnlinePayment]) -> list[str]:
     """A sentence for each payment that came: the one that pays the order, and those it did not
     need."""

@@ -157,7 +157,7 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
             f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent."
         ),
     }
-    sentence = sentences[order.state]
+    sentence = paying.agent_sentence(order, _reason(order)) or sentences[order.state]
     if order.owes_back:
         sentence += " " + giving_back.agent_words(order)
     if late := _came_late(order):
