@@ -97,7 +97,7 @@ def panel(order: Order) -> dict[str, Any] | None:
         "said": orders.paying.of_payments(order, tries),
         "waits": waits,
         "may_pay": may_ask and newest is not None and newest.state in online.OPEN,
-        "may_try": may_ask and is_ours(order) and len(tries) < taking.most_tries(),
+        "may_try": may_ask and is_ours(order) and taking.may_try(tries),
         "has_failed": waits and newest is not None and newest.state == "failed",
         "after": newest.id if newest is not None else 0,
         "until": online.expires_at(newest.created_at) if newest is not None else None,

@@ -63,11 +63,12 @@ def agent_sentence(order: Order, reason: str = "") -> str:
     return ""
 
 
-def of_payments(order: Order, tries: Sequence[OnlinePayment]) -> list[str]:
-    """A sentence for each payment that came: the one that pays the order, and those it did not
-    need."""
+def of_payments(order: Order, tries: Sequence[OnlinePayment]) -> list[tuple[str, bool]]:
+    """A sentence for each payment that came, and whether it is the one that pays the order."""
     return [
-        _of_payment(order, one) for one in reversed(tries) if one.paid_at is not None
+        (_of_payment(order, one), one.pays_order_id == order.id)
+        for one in reversed(tries)
+        if one.paid_at is not None
     ]
 
 

@@ -3,7 +3,7 @@ of an attempt once the gateway was asked (`judging`), what each verdict does (`d
 platform's people see (`listing`) and a store's own switch (`switching`). The rule itself and the
 books are `core.online`'s."""
 
-from core.taking.asking import may_be_asked, most_tries, returned, ring, try_again
+from core.taking.asking import may_be_asked, may_try, returned, ring, try_again
 from core.taking.judging import (
     ask_anew,
     close,
@@ -25,7 +25,7 @@ __all__ = [
     "end_of_time",
     "items",
     "may_be_asked",
-    "most_tries",
+    "may_try",
     "needed",
     "newest",
     "not_opened",
