@@ -33,7 +33,7 @@ from core.orders import watching
 from edge.hosts import Makola
 from edge.limits import valkey
 from edge.logs import log
-from fulfilment import gateway_hooks, payment_line, relay
+from fulfilment import gateway_hooks, payment_line, relay, webhooks
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.payments_port import Payments
@@ -111,6 +111,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
         storefront.bp,
         agent_portal.bp,
         admin_console.bp,
+        webhooks.bp,
         gateway_hooks.bp,
     ):
         app.register_blueprint(blueprint)

@@ -36,6 +36,7 @@ MONEY_AND_PEOPLE = {
         {
             "/wallet/funding",
             "/store",  # to which number customers pay
+            "/store/pay-online",
             "/people",
             "/people/<member_id>/role",
             "/people/<member_id>/remove",
@@ -48,6 +49,7 @@ MONEY_AND_PEOPLE = {
             "/stores/<slug>/fund",
             "/stores/<slug>/take-back",
             "/cases/<case_id>/<action>",
+            "/payments/on",
             "/people/<user_id>/reset",
             "/people/<user_id>/second-step-off",
         }

@@ -142,6 +142,8 @@ class FixedLimits:
         1_209_600,
     )  # it may come back
     payment_tries: int = 5  # attempts to pay for one order
+    # A prompt may be on the phone for 180 s: no other one is begun until this is over.
+    payment_again_s: int = 240
     upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
     pasted_bytes: int = 256 * 1024  # two hundred messages that they paste
     uploads_at_once: int = 8  # in all web processes together

@@ -54,7 +54,12 @@ from core.online.paying_out import (
     request_payout,
 )
 from core.online.standing import due, locked, locked_payment, paying
-from core.online.switch import is_on, switch_platform, switch_store
+from core.online.switch import (
+    is_on,
+    platform_is_on,
+    switch_platform,
+    switch_store,
+)
 from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
 
 __all__ = [
@@ -100,6 +105,7 @@ __all__ = [
     "payout_paid",
     "payout_returned",
     "payout_reversed",
+    "platform_is_on",
     "refund_by_transfer",
     "refund_done",
     "refund_returned",

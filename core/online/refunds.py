@@ -33,6 +33,11 @@ _END = text(
     " AND e.kind = 'cancelled' ORDER BY e.id DESC LIMIT 1) AS ended_by"
     " FROM orders o WHERE o.id = :id"
 )
+_SHOW = text(
+    "UPDATE orders SET version = version + 1 WHERE id ="
+    " (SELECT order_id FROM online_payments WHERE id = :id)"
+)
+"""Its order's page is drawn anew, and says how the refund stands."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ def take(refund_id: int, gateway_refund_id: str, word: Word, raw: str) -> str:
                 _ask_person("refund_failed", refund, raw)
         elif refund.state in OPEN_REFUND:
             _apply(refund, word, raw)
+        db.session.execute(_SHOW, {"id": refund.payment_id})
         return refund.state
 
 
@@ -198,6 +204,7 @@ def _apply(refund: GatewayRefund, word: Word, raw: str) -> None:
 
 def _end(refund: GatewayRefund, why: str) -> None:
     refund.state, refund.ended_at = "failed", clock.now()
+    db.session.execute(_SHOW, {"id": refund.payment_id})
     _ask_person("refund_failed", refund, why)
 
 

@@ -3,14 +3,17 @@ ring. None of it proves anything; each has the gateway asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.exc import IntegrityError
 
 from core import availability, catalog, online, orders
 from core.audit import CUSTOMER
-from core.base import config
+from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.language import say
 from core.base.preconditions import inside_use_case, needs_across_stores
+from core.online import OnlinePayment
 from core.orders import Order, releasing
 from core.orders.refusals import NotPaidOnline, WrongState
 from core.orders.timeline import log
@@ -33,7 +36,7 @@ def _try_again(code: str, after: int) -> Order:
         if order.state != "awaiting_payment":
             raise WrongState(say("This order does not wait for a payment any more."))
         tries = online.of_order(order.id)
-        if tries[0].id != after or tries[0].state == "asked":
+        if tries[0].id != after or not is_over(tries[0]):
             return order
         if len(tries) >= config.current().payment_tries:
             raise WrongState(
@@ -48,6 +51,22 @@ def _try_again(code: str, after: int) -> Order:
         order.version += 1
         log(order, CUSTOMER, "payment", "Tried again to pay online.")
         return order
+
+
+def may_try(tries: Sequence[OnlinePayment]) -> bool:
+    """Whether an order may be tried once more to be paid; its attempts are given newest first."""
+    return len(tries) < config.current().payment_tries and is_over(tries[0])
+
+
+def is_over(payment: OnlinePayment) -> bool:
+    """Whether its customer may leave this attempt for another: it failed, or no prompt of it can
+    be on a phone any more."""
+    if payment.state in online.OPEN:
+        is_old = clock.now() - payment.created_at >= clock.delta(
+            config.current().payment_again_s
+        )
+        return is_old and payment.state == "open"
+    return True
 
 
 def may_be_asked(order: Order) -> bool:

@@ -25,7 +25,7 @@ from devkit import databases, servers
 from devkit.databases import Database
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox.store import Store
-from tests.support.till import SETTINGS, Till
+from tests.support.till import till  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -160,19 +160,3 @@ def _rows(url: str) -> dict[str, int]:
             ).fetchone()[0]  # type: ignore[index]
             for (name,) in tables
         }
-
-
-@pytest.fixture
-def till(
-    app: Flask,
-    tmp_path: Path,
-    jump: Callable[[float], None],
-    superuser: psycopg.Connection,
-    using: Callable[..., object],
-) -> Iterator[Till]:
-    """A shop that takes money online."""
-    using(**SETTINGS)
-    with app.app_context():
-        made = Till(app, tmp_path, jump, superuser)
-        yield made
-        made.close()

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from visitors import Visitor
 
 from core import online, orders, settling, taking
 from core.audit import CUSTOMER, Actor
-from core.base import config, tenancy
+from core.base import config
 from core.base.db import db, transaction
 from core.online import GatewayRefund, refunds
 from core.orders import Order
@@ -82,7 +83,7 @@ def test_a_cancelled_order_s_money_goes_back_by_itself(till: Till) -> None:
 
 def test_what_is_refunded_by_the_supplier_goes_back_too(till: Till) -> None:
     order = paid(till)
-    with tenancy.across_stores(), transaction():
+    with till.across(), transaction():
         claim = orders.claim_together([order.id])[0]
         orders.advance(order.id, "refunded", attempt=claim.attempt, text="Refused.")
     till.pass_by(2 * 3_600)
@@ -153,7 +154,6 @@ def test_a_worker_that_dies_around_the_call_sends_one(
         once.setattr(till.client, "refund", dies)
         with pytest.raises(Crash):
             till.pass_by(4)
-    db.session.rollback()
     assert (states(till, order), sent(till)) == (["submitting"], int(after_call))
     till.pass_by(3 * 3_600)
     assert (states(till, order), sent(till), owed(till)) == (["done"], 1, 0)
@@ -195,7 +195,7 @@ def test_a_failed_refund_is_a_person_s_and_is_asked_again_by_their_press(
     assert states(till, order) == ["failed"], "never a second one by itself"
     till.knobs(refund_outcome="processed")
     case = till.case("refund_failed")
-    with tenancy.across_stores():
+    with till.across():
         settling.settle(
             case.id, "refund", OWNER, words="again", seen_pesewas=order.price_pesewas
         )
@@ -292,7 +292,8 @@ def test_a_customer_who_cancels_before_paying_gets_nothing_back(till: Till) -> N
 
 
 def test_networks_have_their_names_at_the_gateway(till: Till) -> None:
-    banks = till.client.banks("mobile_money")
+    with till.across():
+        banks = till.client.banks("mobile_money")
     codes = {row.code for row in banks.rows}  # type: ignore[union-attr]
     assert set(refunding.NETWORKS.values()) <= codes
 
@@ -316,3 +317,27 @@ def test_who_bears_the_lost_fee_is_a_setting(
     earnings = till.store_balance("earnings")
     assert (earnings > 0) == bears and abs(earnings - fee * bears) <= 1
     till.proven()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("processed", "was sent back at"),
+        ("failed", "to which number it shall go"),
+        ("needs-attention", "to which number it shall go"),
+    ],
+)
+def test_the_order_s_page_says_how_its_money_stands(
+    till: Till, visitor: Callable[[str], Visitor], outcome: str, said: str
+) -> None:
+    till.knobs(refund_outcome=outcome)
+    order = cancelled(till)
+    page = f"/orders/{order.code}"
+    assert "goes back to where you paid from" in visitor("ama").get(page).text
+    till.pass_by(4)
+    version = till.read(order).version
+    assert "We asked for your money back at" in visitor("ama").get(page).text
+    till.pass_by(2 * 3_600)
+    text = visitor("ama").get(page).text
+    assert said in text and "nstantly" not in text
+    assert till.read(order).version > version, "who waits at the page would not see it"

@@ -7,12 +7,14 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -28,6 +30,7 @@ from integrations.paystack.client import Paystack
 from integrations.paystack_sandbox import app as fake_gateway
 from integrations.paystack_sandbox.store import TEST_KEY, Store
 from integrations.sandbox.clock import Clock
+from tests.support.settings import Using
 
 SWITCH = (
     "INSERT INTO settings (key, value) VALUES ('pay_online', '{}') ON CONFLICT DO NOTHING",
@@ -64,7 +67,6 @@ class Till:
             transport=over,
         )
         app.extensions["payments"] = self.client
-        tenancy.clear()
 
     def close(self) -> None:
         self.app.extensions["payments"] = None
@@ -72,10 +74,19 @@ class Till:
         self.fake.gateway.webhooks.drain()
         self.fake.close()
 
-    def inside(self) -> Any:
-        store = stores.by_slug("ama")
-        assert store is not None
-        return tenancy.inside(store.id)
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Work in ama's store as a job does; a context of its own, as pages have theirs."""
+        with self.app.app_context():
+            store = stores.by_slug("ama")
+            assert store is not None
+            with tenancy.inside(store.id):
+                yield
+
+    @contextmanager
+    def across(self) -> Iterator[None]:
+        with self.app.app_context(), tenancy.across_stores():
+            yield
 
     def order(self) -> Order:
         """One that waits for its payment, as the press on the review page makes it."""
@@ -100,10 +111,11 @@ class Till:
         """Look after every payment that is due, as the relay and the worker would. Returns how many
         were."""
         of = outbox.OutboxRow.kind == "watch_payment"
-        with tenancy.across_stores():
+        with self.across():
             leased = leases.lease_due(100, of=of)
         for outbox_id, lease_no in leased:
-            jobs.run(outbox_id, lease_no)
+            with self.app.app_context():
+                jobs.run(outbox_id, lease_no)
         return len(leased)
 
     def pass_by(self, seconds: float) -> None:
@@ -118,7 +130,7 @@ class Till:
     def next_at(self) -> float | None:
         """When the next payment is looked at."""
         row = outbox.OutboxRow
-        with tenancy.across_stores():
+        with self.across():
             rows = db.session.scalars(
                 select(row).where(row.kind == "watch_payment", row.done_at.is_(None))
             ).all()
@@ -171,15 +183,15 @@ class Till:
         return self.read(order).state
 
     def cases(self) -> list[str]:
-        with tenancy.across_stores():
+        with self.across():
             return [case.kind for case in cases.open_cases(100)]
 
     def case(self, kind: str) -> Case:
-        with tenancy.across_stores():
+        with self.across():
             return next(one for one in cases.open_cases(100) if one.kind == kind)
 
     def settled(self, kind: str) -> Case:
-        with tenancy.across_stores():
+        with self.across():
             return db.session.scalars(
                 select(Case).where(Case.kind == kind, Case.closed_at.is_not(None))
             ).one()
@@ -188,7 +200,7 @@ class Till:
         """The accounts of online payments, ama's and the platform's, that are not at zero."""
         names = ("gateway", "gateway_fees", "customer_funds", "refund_due", "held")
         names += ("earnings_pending", "dispute_loss")
-        with tenancy.across_stores():
+        with self.across():
             db.session.rollback()
             rows = db.session.connection().exec_driver_sql(
                 "SELECT name, balance_pesewas FROM accounts WHERE (store_id IS NULL OR store_id ="
@@ -198,8 +210,8 @@ class Till:
         return {name: pesewas for name, pesewas in found.items() if pesewas}
 
     def store_balance(self, account: str) -> int:
-        with tenancy.across_stores():
-            db.session.rollback()
+        """What ama has in an account, as the books write it."""
+        with self.across():
             found = db.session.connection().exec_driver_sql(
                 f"SELECT balance_pesewas FROM accounts WHERE name = '{account}' AND store_id ="
                 " (SELECT id FROM stores WHERE slug = 'ama')"
@@ -215,9 +227,24 @@ class Till:
 
     def proven(self) -> None:
         """Nothing that the proof of the books would find."""
-        with tenancy.across_stores():
+        with self.across():
             db.session.rollback()
             assert proof.look() == []
+
+
+@pytest.fixture
+def till(
+    app: Flask,
+    tmp_path: Path,
+    jump: Callable[[float], None],
+    superuser: psycopg.Connection[Any],
+    using: Using,
+) -> Iterator[Till]:
+    """A shop that takes money online."""
+    using(**SETTINGS)
+    made = Till(app, tmp_path, jump, superuser)
+    yield made
+    made.close()
 
 
 def webhook(
