@@ -78,6 +78,17 @@ def test_another_word_switches_nothing(app: Flask, ama_agent: Visitor, on: str) 
     assert "Nothing was changed" in said.text and not on_of(app)
 
 
+def test_switching_on_asks_once_more_who_it_is(
+    owner: Visitor, ama_agent: Visitor, jump: Callable[[float], None], app: Flask
+) -> None:
+    jump(700)
+    for visitor, path in ((owner, "/payments/on"), (ama_agent, PATH)):
+        answer = visitor.post(path, {"on": "1"})
+        assert answer.location.startswith("/account/confirm"), path
+    off = owner.post("/payments/off", {})
+    assert off.location.endswith("/payments"), "a kill switch is one press"
+
+
 def test_only_the_owners_switch(logged_in: Callable[..., Visitor], app: Flask) -> None:
     cashier = logged_in("cashier@example.test", "portal", "ama")
     assert cashier.get(PATH).status_code == 200

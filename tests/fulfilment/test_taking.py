@@ -343,6 +343,19 @@ def test_an_attempt_that_is_never_paid_is_watched_for_three_days_and_ends(
     assert till.verified() < 20, "a ladder, not a loop"
 
 
+def test_a_ring_is_followed_for_three_minutes(till: Till) -> None:
+    """Who comes back a moment before the money: no webhook, no second return."""
+    order = till.opened()
+    till.pass_by(10)
+    with till.inside():
+        taking.returned(order, till.reference(order))
+    till.work()
+    assert till.state(order) == "awaiting_payment"
+    till.pay(till.reference(order))
+    till.pass_by(6)
+    assert till.state(order) == "queued"
+
+
 def test_a_fee_that_comes_late_is_booked_when_it_is_known(till: Till) -> None:
     till.knobs(fees_late_s=1_800)
     order = till.opened()

@@ -169,6 +169,8 @@ def test_a_changed_form_opens_nothing(
 ) -> None:
     order = order_at(till, press(customer_of, bundle()))
     till.work()
+    till.pay(till.reference(order), "decline")
+    till.pass_by(61)
     form = fields(customer_of.get(f"/orders/{order.code}").text) | {"after": after}
     assert customer_of.post(f"/orders/{order.code}/pay", form).status_code == 303
     assert len(till.attempts(order)) == 1
