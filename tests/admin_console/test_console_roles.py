@@ -41,6 +41,8 @@ ACTS = {
         "owner finance",
         {"number": "0241234567", "network": "mtn"},
     ),
+    "/payments/on": ("owner", {}),
+    "/payments/off": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
