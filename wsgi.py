@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import time
 from pathlib import Path
 
 # Nothing that is read here is garbage: a process starts an eighth sooner when nobody looks.
@@ -19,7 +18,7 @@ gc.disable()
 from click import ClickException
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 import admin_console.commands
 import agent_portal
@@ -34,14 +33,17 @@ from core.orders import watching
 from edge.hosts import Makola
 from edge.limits import valkey
 from edge.logs import log
-from fulfilment import relay, webhooks
+from fulfilment import gateway_hooks, payment_line, relay, webhooks
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
+from integrations.payments_port import Payments
+from integrations.paystack.client import Paystack
 from integrations.ports import Supplier
 from integrations.push_port import Push
 from integrations.webpush import WebPush
 from integrations.webpush.command import push_key_command
 from operations import cli
+from operations.clock_jumps import ClockJumps
 
 if COLLECTS:
     gc.enable()
@@ -73,10 +75,6 @@ OURS_TO_SAY = {
 """What each connection says of itself. A role may give itself other settings for ever, and no right
 forbids that, but what a connection asks for comes before them: a statement that was smuggled in
 once cannot stop the program with one."""
-CLOCK_LOCK_MS = 200
-"""A locked table of settings must not hold up whoever asks for the time."""
-CLOCK_FRESH_S = 0.2
-"""A jump of the clock reaches every process within this."""
 
 
 def create_app(
@@ -109,7 +107,13 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     app.extensions["redis"] = valkey(settings.redis_url)
     edge.install(app, settings)
     say_cautions(settings)
-    for blueprint in (storefront.bp, agent_portal.bp, admin_console.bp, webhooks.bp):
+    for blueprint in (
+        storefront.bp,
+        agent_portal.bp,
+        admin_console.bp,
+        webhooks.bp,
+        gateway_hooks.bp,
+    ):
         app.register_blueprint(blueprint)
     edge.finish(app, settings)
     cli.register(app)
@@ -118,7 +122,8 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     app.cli.add_command(push_key_command)
     app.extensions["supplier"] = supplier or data_mart(settings)
     app.extensions["push"] = web_push(settings)
-    outbox.ring = relay.ring
+    app.extensions["payments"] = paystack(settings)
+    outbox.ring, outbox.ring_payment = relay.ring, payment_line.ring
     watching.keep, watching.keep_look = relay.watch, relay.look
     return app
 
@@ -198,6 +203,21 @@ def data_mart(settings: Config) -> Supplier:
     )
 
 
+def paystack(settings: Config) -> Payments | None:
+    """Where online payments are taken; None without a key."""
+    if not settings.paystack_secret_key:
+        return None
+    return Paystack(
+        settings.paystack_secret_key,
+        mode=settings.paystack_mode,
+        previous_key=settings.paystack_previous_key,
+        base_url=settings.paystack_api_url,
+        on_call=call_log.record,
+        clock=clock.now,
+        scale=clock.seconds,
+    )
+
+
 def web_push(settings: Config) -> Push:
     """Push services ask for an address at which they find whoever sends."""
     contact = settings.security_contact
@@ -250,36 +270,6 @@ class RoleGuard:
                 )
                 rights.refuse_stranger(connection)
             self._passed = True
-
-
-class ClockJumps:
-    """How far the settings row `clock.offset_s`, `{"seconds": n}`, moves the clock; read every
-    `CLOCK_FRESH_S`."""
-
-    def __init__(self, app: Flask) -> None:
-        self._app = app
-        self._offset_s = 0.0
-        self._read_at = float("-inf")
-
-    def seconds(self) -> float:
-        if time.monotonic() - self._read_at > CLOCK_FRESH_S:
-            self._read_at = time.monotonic()
-            try:
-                with self._app.app_context(), db.db.engine.connect() as connection:
-                    connection.execute(
-                        text(f"SET LOCAL lock_timeout = {CLOCK_LOCK_MS}")
-                    )
-                    found = connection.scalar(
-                        text(
-                            "SELECT value ->> 'seconds' FROM settings WHERE key = 'clock.offset_s'"
-                        )
-                    )
-            except (
-                DBAPIError
-            ):  # no table yet, or the database is down: the clock stays where it was
-                return self._offset_s
-            self._offset_s = float(found or 0)
-        return self._offset_s
 
 
 def _is_for_the_owner() -> bool:

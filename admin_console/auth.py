@@ -49,6 +49,7 @@ MAY = {
             "cases",
             "books",
             "people",
+            "payments",
         }
     ),
     "finance": frozenset({"fund", "books"}),

@@ -30,6 +30,16 @@ SHORT = {
     "rounding": "Rounding",
     "told_unanswered": "Payments unanswered",
     "not_received": "Not received",
+    "paid_late": "Paid late",
+    "paid_twice": "Paid twice",
+    "paid_short": "Other amounts paid",
+    "paid_unfit": "Unfit payments",
+    "payment_reversed": "Reversed payments",
+    "payment_odd": "Odd payments",
+    "refund_failed": "Failed refunds",
+    "refund_details": "Refunds without an address",
+    "refund_poor": "No money to refund",
+    "refund_strange": "Strange refunds",
 }
 
 _BUTTONS: dict[Action, str] = {
@@ -41,6 +51,8 @@ _BUTTONS: dict[Action, str] = {
     "accept_loss": "Accept the loss of {amount}",
     "accept_gain": "Accept {amount} as a gain",
     "confirm_funding": "Yes, funded: book {amount}",
+    "owe_back": "Give the customer {amount} back",
+    "refund": "Refund {amount}",
     "close": "Close with words",
 }
 

@@ -70,6 +70,16 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 f"{booked}Our books give {amount} up as a loss.",
                 "The agent keeps the money that went back. The order keeps its state.",
             ]
+        case "owe_back":
+            return [
+                f"{amount} of this payment is owed back to who paid. It pays no order after that.",
+                "It goes back to the number it was paid from.",
+            ]
+        case "refund":
+            return [
+                f"The gateway is asked to send {amount} back to where it was paid from.",
+                "It may take up to ten working days. What does not arrive comes back as a case.",
+            ]
         case "confirm_funding":
             return [
                 (

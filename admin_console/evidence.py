@@ -43,6 +43,13 @@ _NAMES = {
     "found": "What does not hold",
     "rounded_pesewas": "Rounded by then",
     "day": "On",
+    "payment": "Payment",
+    "asked_pesewas": "We asked for",
+    "requested_pesewas": "The gateway was asked for",
+    "paid_pesewas": "The gateway took",
+    "currency": "Currency",
+    "world": "The gateway's world",
+    "gateway_says": "The gateway says",
 }
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
 _OUR_STATE = frozenset({"order_is", "state"})

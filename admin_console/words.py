@@ -59,6 +59,8 @@ ACTIONS: dict[Action, str] = {
     "write_off": "wrote it off",
     "accept_loss": "accepted the loss",
     "accept_gain": "accepted the gain",
+    "owe_back": "gave the customer’s payment back",
+    "refund": "asked for a refund",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

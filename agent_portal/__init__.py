@@ -35,6 +35,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     order_page,
     orders,
     own_store,
+    pay_online,
     payments,
     people,
     pressing,

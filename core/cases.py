@@ -41,6 +41,16 @@ KINDS = {
     "rounding": "Rounding adds up: more than GH₵ 1 in one day",
     "told_unanswered": "A store does not answer a customer who says they have paid",
     "not_received": "A store does not answer a customer whose data has not come",
+    "paid_late": "An online payment came after its order was over",
+    "paid_twice": "An order was paid online twice",
+    "paid_short": "An online payment is of another amount than was asked",
+    "paid_unfit": "An online payment is of another currency, or of the gateway's other world",
+    "payment_reversed": "The gateway took an online payment back and no refund of ours did it",
+    "refund_failed": "A refund did not go through, and its money is still owed",
+    "refund_details": "A refund cannot reach its payer: ask them where to send it",
+    "refund_poor": "There is no money at the gateway to refund from",
+    "refund_strange": "The gateway has a refund that is not ours",
+    "payment_odd": "The gateway says something of a payment that nobody here can read",
 }
 JUDGED_ONCE = frozenset(
     {"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"}

@@ -182,7 +182,9 @@ def finish(
         if row is None:
             return False
         if row.done_at is None:
-            ring_after_commit(row.id, row.due_at, first=row.news_at is not None)
+            ring_after_commit(
+                row.id, row.due_at, first=row.news_at is not None, kind=lease.kind
+            )
         return True
 
 

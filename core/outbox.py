@@ -41,14 +41,16 @@ Kind = Literal[
     "prove_books",
     "play_test_order",
     "notify_device",
+    "watch_payment",
 ]
-SUBJECTS: dict[str, Literal["order", "platform", "device"]] = {
+SUBJECTS: dict[str, Literal["order", "platform", "device", "payment"]] = {
     "deliver_order": "order",
     "sync_catalogue": "platform",
     "refresh_balance": "platform",
     "prove_books": "platform",
     "play_test_order": "order",
     "notify_device": "device",
+    "watch_payment": "payment",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -63,6 +65,8 @@ def silent(_ids: list[int], *, first: bool = False) -> None:
 ring: Callable[..., None] = silent
 """Called with outbox ids after the commit that made them due; `first` before all others. Wired by
 wsgi.py to the relay."""
+ring_payment: Callable[..., None] = silent
+"""The same for what is asked of the payment gateway, which has a line of its own."""
 
 
 class OutboxRow(Model, StoreOrPlatformScoped):
@@ -84,6 +88,12 @@ class OutboxRow(Model, StoreOrPlatformScoped):
             "subject_id",
             unique=True,
             postgresql_where=sql("done_at IS NULL"),
+        ),
+        Index(
+            "ix_outbox_payment",
+            "subject_id",
+            "id",
+            postgresql_where=sql("kind = 'watch_payment'"),
         ),
         CheckConstraint("order_id IS NULL OR order_id = subject_id", name="subject"),
     )
@@ -143,7 +153,7 @@ def add(
     )
     db.session.add(row)
     db.session.flush()
-    ring_after_commit(row.id, row.due_at)
+    ring_after_commit(row.id, row.due_at, kind=kind)
     return row.id
 
 
@@ -165,7 +175,7 @@ def make_due(row: OutboxRow, at: datetime | None = None, *, news: bool = False) 
         row.due_at = moment
     row.due_at = min(row.due_at, moment)
     row.rung_at = clock.now()
-    ring_after_commit(row.id, row.due_at, first=row.news_at is not None)
+    ring_after_commit(row.id, row.due_at, first=row.news_at is not None, kind=row.kind)
 
 
 @inside_use_case
@@ -187,6 +197,17 @@ def of_order(order_id: int, *, lock: bool = False) -> OutboxRow | None:
 
 _OF_ORDER = select(OutboxRow).where(OutboxRow.order_id == bindparam("order_id"))
 _OF_ORDER_LOCKED = _OF_ORDER.with_for_update()
+
+
+def of_payment(payment_id: int) -> OutboxRow | None:
+    """The newest row that looks after a payment, locked; also when its work was over."""
+    return db.session.scalar(
+        select(OutboxRow)
+        .where(OutboxRow.kind == "watch_payment", OutboxRow.subject_id == payment_id)
+        .order_by(OutboxRow.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
 
 
 def request(kind: Kind, actor: Actor) -> OutboxRow:
@@ -235,7 +256,13 @@ def health() -> Health:
 
 
 @inside_use_case
-def ring_after_commit(outbox_id: int, due_at: datetime, *, first: bool = False) -> None:
+def ring_after_commit(
+    outbox_id: int, due_at: datetime, *, first: bool = False, kind: str = ""
+) -> None:
     """Have a row that is due at once looked at after the commit."""
-    if due_at <= clock.now():
+    if due_at > clock.now():
+        return
+    if kind == "watch_payment":
+        after_commit(lambda: ring_payment([outbox_id]))
+    else:
         after_commit(lambda: ring([outbox_id], first=first))

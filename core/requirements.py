@@ -38,7 +38,7 @@ from core.ledger import Account
 from core.stores import Store
 
 State = Literal["done", "missing", "waiting", "cannot_tell"]
-Blocks = Literal["sell", ""]
+Blocks = Literal["sell", "pay_online", ""]
 FAR = ("none", "given", "another", "sent", "confirmed")
 """How far somebody has come with an address: `sent` is a code that is on its way, `another` is a
 number that is confirmed and not the store's own."""

@@ -138,6 +138,13 @@ class Plan:
         return f"{self.public_url('hooks')}/datamart/{token}"
 
     @property
+    def gateway_hook(self) -> str:
+        """Where the gateway's webhooks come in."""
+        if self._domain == "localhost":
+            return f"http://127.0.0.1:{self.port}/paystack"
+        return f"{self.public_url('hooks')}/paystack"
+
+    @property
     def _domain(self) -> str:
         return self.environ.get("MAKOLA_BASE_DOMAIN", "localhost")
 

@@ -34,15 +34,15 @@ def answers(address: str, path: str) -> bool:
 
 
 def supervised(pids_file: Path) -> dict[str, list[int]]:
-    """The live relay and workers that `flask supervise` names in its file; empty lists before it
-    wrote any."""
+    """The live relay, workers and worker of payments that `flask supervise` names in its file;
+    empty lists before it wrote any."""
     try:
         named = json.loads(pids_file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         named = {}
     return {
         kind: [pid for pid in named.get(kind, []) if process_tree.is_alive(pid)]
-        for kind in ("worker", "relay")
+        for kind in ("worker", "relay", "payments")
     }
 
 
@@ -152,7 +152,7 @@ def banner(plan: Plan, told: Mapping[str, Any]) -> str:
             (
                 "Sandbox gateway",
                 told["gateway_url"],
-                "payments, refunds and payouts as Paystack's; stores do not ask it yet",
+                "payments as Paystack's: switch them on at the console and in a store",
             )
         )
     scale = plan.options.time_scale or float(plan.environ.get("MAKOLA_TIME_SCALE", 1))

@@ -198,6 +198,7 @@ class Whole:
         argv = processes.python("-m", "integrations.paystack_sandbox.serve")
         argv += ["--port", str(self.plan.gateway_port)]
         argv += ["--db", str(folder / "gateway.db")]
+        argv += ["--webhook-url", self.plan.gateway_hook]
         if self.plan.options.time_scale is not None:
             argv += ["--time-scale", f"{self.plan.options.time_scale:f}"]
         env = {

@@ -37,7 +37,7 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
         ),
         (hosts.HOOKS, "/paystack"): Allowance(
             settings.gateway_bytes, may_be_chunked=True
-        ),  # no page takes it yet
+        ),
         (hosts.PORTAL, "/lists"): upload,
         (hosts.PORTAL, "/store/logo"): upload,
         (hosts.PORTAL, "/payments"): Allowance(

@@ -26,7 +26,9 @@ _WAITING = (
 _CASES = "SELECT kind, count(*) FROM cases WHERE closed_at IS NULL GROUP BY kind"
 _UNMATCHED = (
     "SELECT count(*) FROM webhook_events w WHERE w.order_ref IS NOT NULL "
-    "AND NOT EXISTS (SELECT FROM orders o WHERE o.order_ref = w.order_ref)"
+    "AND NOT EXISTS (SELECT FROM orders o WHERE o.order_ref = w.order_ref) "
+    # a payment gateway is often shared with other shops
+    "AND NOT starts_with(coalesce(w.verified_by, ''), 'paystack')"
 )
 
 
@@ -171,6 +173,12 @@ def of_processes() -> Iterator[Metric]:
     lost = heartbeats.counted(heartbeats.RINGS_LOST)
     yield CounterMetricFamily(
         "makola_rings_lost", "Times a ring did not reach Valkey.", value=lost
+    )
+    unsigned = heartbeats.counted(heartbeats.UNSIGNED_OF_GATEWAY)
+    yield CounterMetricFamily(
+        "makola_gateway_webhooks_refused",
+        "Webhooks of the payment gateway without a good signature.",
+        value=unsigned,
     )
 
 

@@ -36,6 +36,7 @@ MONEY_AND_PEOPLE = {
         {
             "/wallet/funding",
             "/store",  # to which number customers pay
+            "/store/pay-online",
             "/people",
             "/people/<member_id>/role",
             "/people/<member_id>/remove",
@@ -44,9 +45,11 @@ MONEY_AND_PEOPLE = {
     hosts.CONSOLE: frozenset(
         {
             "/funding/<request_id>/approve",
+            "/refunds/<refund_id>/send-to",
             "/stores/<slug>/fund",
             "/stores/<slug>/take-back",
             "/cases/<case_id>/<action>",
+            "/payments/on",
             "/people/<user_id>/reset",
             "/people/<user_id>/second-step-off",
         }

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from core import clock_changes, leases, notices, orders, pruning
+from core import clock_changes, leases, notices, online, orders, pruning
 from core.accounts import guessing, invitations, logins, new_devices
 from core.base import clock, config, heartbeats
 from core.base.preconditions import needs_across_stores
@@ -47,6 +47,8 @@ def expire() -> None:
     expired = orders.expire_pending()
     if expired:
         log.info("expired", orders=expired)
+    if online.is_configured() and (ended := orders.end_unbuyable()):
+        log.warning("paid online and could not be bought: cancelled", orders=ended)
     asked = orders.ask_owner()
     if asked:
         log.warning("stores left customers unanswered", orders=asked)

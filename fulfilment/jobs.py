@@ -22,7 +22,7 @@ from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
 from core.base.db import transaction
 from core.leases import Lease
-from fulfilment import catalog_sync, notices, prove, testing
+from fulfilment import catalog_sync, notices, paying, prove, testing
 from fulfilment.buying import balance, steps
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
@@ -45,6 +45,7 @@ HANDLERS: dict[str, Handler] = {
     "prove_books": Handler(prove.prove),
     "play_test_order": Handler(testing.play, testing.begin),
     "notify_device": Handler(notices.tell),
+    "watch_payment": Handler(paying.watch, paying.begin),
 }
 
 
@@ -142,10 +143,13 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     """A bug of ours stopped this row: look again later, not at once and for ever, and tell a
     person."""
     name = type(bug).__name__
-    if outbox.SUBJECTS[lease.kind] == "device":
+    subject = outbox.SUBJECTS[lease.kind]
+    if subject in ("device", "payment"):
+        if subject == "payment":
+            paying.say_broken(lease, name)
         leases.finish(lease, clock.after(_AGAIN_S))
         return
-    if outbox.SUBJECTS[lease.kind] != "order":
+    if subject != "order":
         leases.finish(
             lease,
             None,

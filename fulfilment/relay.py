@@ -30,13 +30,13 @@ from core.base import clock, config, heartbeats, tenancy
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.supplier import budget, supply
-from fulfilment import housekeeping
+from fulfilment import housekeeping, payment_line
+from fulfilment.line import line_up
 from fulfilment.supplier_probe import Listener
 
 log = structlog.get_logger("relay")
 
 QUEUE = "buy"
-JOB = "fulfilment.jobs.run"
 _LIST = f"rq:queue:{QUEUE}"
 _WATCHED = "makola:watched"
 """Sorted set: ids of orders with an open page, and until when that counts."""
@@ -44,7 +44,6 @@ _WATCHED_MOST = 200
 _LOOKED = "makola:looked"
 """Until when it counts that a customer has looked at what a shop sells."""
 _JOB_ID = re.compile(rb"buy-(\d+)-\d+")
-FAILURE_TTL_S = 3_600
 _QUIET_S = 2.0
 """After a failed ring nobody in this process rings for this long, so that a page never waits for
 Valkey twice."""
@@ -68,7 +67,8 @@ def ring(outbox_ids: list[int], *, first: bool = False) -> None:
         with tenancy.across_stores():
             leased = leases.lease_due(len(outbox_ids), only=outbox_ids)
         try:
-            _enqueue(queue_of(current_app.extensions["redis"]), leased, first=first)
+            line = queue_of(current_app.extensions["redis"])
+            line_up(line, QUEUE, leased, first=first)
         except RedisError as error:
             _quiet_until = time.monotonic() + _QUIET_S
             log.warning(
@@ -116,6 +116,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 counted_at = housekeeping.count_deliveries(counted_at)
                 noticed_at = housekeeping.look_for_notices(noticed_at)
                 rung = round_once(app.extensions["redis"])
+                rung += payment_line.round_once(app.extensions["redis"])
                 looked_at = _is_looked_at(app.extensions["redis"])
                 ask_timed()
                 heartbeats.record("relay")
@@ -177,7 +178,7 @@ def round_once(connection: Redis) -> int:
             of=orders.whose_turn(turn),
             sooner=sooner,
         )
-        _enqueue(queue_of(connection), leased, first=turn == "news")
+        line_up(queue_of(connection), QUEUE, leased, first=turn == "news")
         rung += len(leased)
         left -= 0 if turn in ("free", "notice") else len(leased)
     return rung
@@ -278,20 +279,3 @@ def _bytes(word: object) -> bytes:
 
 def _named(error: Exception) -> str:
     return type(getattr(error, "orig", None) or error).__name__
-
-
-def _enqueue(
-    queue: Queue, leased: list[tuple[int, int]], *, first: bool = False
-) -> None:
-    timeout = max(1, round(clock.seconds(config.current().job_timeout_s)))
-    for outbox_id, lease_no in reversed(leased) if first else leased:
-        queue.enqueue_call(
-            JOB,
-            args=(outbox_id, lease_no),
-            timeout=timeout,
-            result_ttl=0,
-            failure_ttl=FAILURE_TTL_S,
-            job_id=f"buy-{outbox_id}-{lease_no}",
-            description=f"outbox row {outbox_id}",
-            at_front=first,
-        )

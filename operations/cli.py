@@ -54,11 +54,14 @@ def relay_command() -> None:
 
 
 @click.command("worker")
+@click.option(
+    "--payments", is_flag=True, help="Ask the payment gateway instead of buying."
+)
 @with_appcontext
-def worker_command() -> None:
+def worker_command(payments: bool) -> None:
     """Work on rung rows until stopped."""
     worker.settle_memory()
-    worker.run(app_ctx.app, config.current().redis_url)
+    worker.run(app_ctx.app, config.current().redis_url, of_payments=payments)
 
 
 @click.command("supervise")

@@ -52,20 +52,13 @@ def run(
     pids_file: Path | None,
     stop: threading.Event,
 ) -> None:
-    """Supervise one relay and `workers` workers until `stop`, then let them finish. Writes who runs
-    to `pids_file`."""
+    """Supervise one relay, `workers` workers and, where there is a gateway, one of payments until
+    `stop`, then let them finish. Writes who runs to `pids_file`."""
     with tempfile.TemporaryDirectory(prefix="makola-busy-") as folder:
         children = [Child("relay", _flask("relay"))]
-        for number in range(workers):
-            busy = Path(folder) / f"worker-{number}"
-            children.append(
-                Child(
-                    "worker",
-                    _flask("worker"),
-                    busy,
-                    environment={BUSY_VARIABLE: str(busy)},
-                )
-            )
+        children += [_worker("worker", folder, number) for number in range(workers)]
+        if config.current().paystack_secret_key:
+            children.append(_worker("payments", folder, 0, "--payments"))
         try:
             while not stop.is_set():
                 changed = [_keep(child) for child in children]
@@ -76,6 +69,12 @@ def run(
             _end(children)
             if pids_file is not None:
                 pids_file.unlink(missing_ok=True)
+
+
+def _worker(role: str, folder: str, number: int, *options: str) -> Child:
+    busy = Path(folder) / f"{role}-{number}"
+    marked = {BUSY_VARIABLE: str(busy)}
+    return Child(role, _flask("worker", *options), busy, environment=marked)
 
 
 def _keep(child: Child) -> bool:
@@ -155,6 +154,7 @@ def _write_pids(path: Path, children: list[Child]) -> None:
         "supervise": [os.getpid()],
         "relay": [],
         "worker": [],
+        "payments": [],
     }
     for child in children:
         if child.process is not None:
@@ -164,5 +164,5 @@ def _write_pids(path: Path, children: list[Child]) -> None:
     new.replace(path)
 
 
-def _flask(command: str) -> list[str]:
-    return [sys.executable, "-m", "flask", "--app", "wsgi", command]
+def _flask(command: str, *options: str) -> list[str]:
+    return [sys.executable, "-m", "flask", "--app", "wsgi", command, *options]

@@ -26,7 +26,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.base import clock, heartbeats
 from core.base.db import db, end_read
-from fulfilment import relay
+from fulfilment import payment_line, relay
+from fulfilment.line import JOB
 
 WORKER_TTL_S = 35
 MAINTENANCE_S = 30
@@ -52,7 +53,7 @@ class RowJob(Job):
 
     @property
     def func(self) -> Any:
-        if self.func_name != relay.JOB:
+        if self.func_name != JOB:
             raise PermissionError(f"{self.func_name!r} is no job of ours")
         return super().func
 
@@ -71,6 +72,7 @@ class MarkedWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     """Seconds between tries while Valkey is away. RQ's own minute would let released orders lie
     long after it is back."""
+    role: heartbeats.Role = "worker"
     _asked_at: datetime | None = None
     """When Valkey was last asked whether somebody has all workers wait (`rq suspend`)."""
 
@@ -81,7 +83,7 @@ class MarkedWorker(SimpleWorker):
             return
         super().heartbeat(timeout or _KNOWN_FOR_S, pipeline)
         try:
-            heartbeats.record("worker")
+            heartbeats.record(self.role)
         except (DBAPIError, PoolTimeout):
             # a heartbeat that cannot be written is a heartbeat missed: that is what it is for
             pass
@@ -154,16 +156,23 @@ class MarkedWorker(SimpleWorker):
         self._asked_at = asked_at
 
 
-def run(app: Flask, redis_url: str) -> bool:
-    """Work until told to stop or `MAX_JOBS` are done. Raises when Valkey is away; the supervisor
-    starts anew."""
+class PaymentsWorker(MarkedWorker):
+    """One that asks the payment gateway: it is missed by a name of its own."""
+
+    role = "payments"
+
+
+def run(app: Flask, redis_url: str, *, of_payments: bool = False) -> bool:
+    """Work until told to stop or `MAX_JOBS` are done, at what is bought or at what is asked of the
+    payment gateway. Raises when Valkey is away; the supervisor starts anew."""
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()  # nothing opened before this process's own work
         connection = Redis.from_url(redis_url)
-        worker = MarkedWorker(
-            [relay.queue_of(connection)],
+        line = (payment_line if of_payments else relay).queue_of(connection)
+        worker = (PaymentsWorker if of_payments else MarkedWorker)(
+            [line],
             connection=connection,
             job_class=RowJob,
             serializer=JSONSerializer,

@@ -20,6 +20,7 @@ from storefront import (  # noqa: F401 - the views register themselves on bp
     finding,
     logo,
     offline,
+    paying,
     pictures,
     receipt,
     review,

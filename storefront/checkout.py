@@ -87,6 +87,7 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
             price_seen_pesewas=form.price_seen_pesewas,
             repeat_confirmed=form.repeat_confirmed,
             caller=device.caller(g.store.id),
+            online=form.pays_online,
         )
     except orders.TooManyOpen as many:
         return review.ask_again(
@@ -99,10 +100,12 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
         return review.ask_again(
             form, 422, review.price_sentence(form, moved.price_pesewas)
         )
-    except orders.RepeatAsked as asked:
-        return review.ask_again(form, 422, asked.sentence)
+    except (orders.RepeatAsked, orders.NotPaidOnline) as refusal:
+        return review.ask_again(form, 422, refusal.sentence)
     g.order_created = placed.created
-    response = redirect(own(f"/orders/{placed.order.code}"), 303)
+    waits = placed.order.state == "awaiting_payment"
+    page = f"/orders/{placed.order.code}{'/pay' if waits else ''}"
+    response = redirect(own(page), 303)
     device.remember(response, g.store.id, placed.order.code)
     return response
 

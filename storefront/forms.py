@@ -33,6 +33,7 @@ class OrderForm:
     price_is_bad: bool = False
     confirmed: bool = False
     repeat_confirmed: bool = False
+    pays_online: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -66,6 +67,7 @@ class OrderForm:
             price_is_bad=bool(price_text) and _whole(price_text) is None,
             confirmed=posted.get("confirm", "") == "1",
             repeat_confirmed=posted.get("again", "") == "1",
+            pays_online=posted.get("pay", "") == "online",
             errors=errors,
         )
 

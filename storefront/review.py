@@ -182,7 +182,8 @@ def review_page(
         mismatch_with_article=(
             _with_article(review.mismatch_network) if review.mismatch_network else ""
         ),
-        away=opening_hours.handled(g.store),
+        away="" if review.pays_online else opening_hours.handled(g.store),
+        pays_online=review.pays_online,
         estimate=_estimate(line, review.now),
         earlier=earlier,
         earlier_is_ours=earlier is not None

@@ -30,7 +30,7 @@ from core.base.language import later, say
 from core.base.sms import message
 from core.order_view import OrderView
 from core.orders import Order, Words
-from storefront import bp, device
+from storefront import bp, device, paying
 from storefront.addresses import own
 from storefront.own_order import (
     for_its_device,
@@ -147,7 +147,7 @@ def _why_not_found(typed: str) -> str:
 
 def _order_page(view: OrderView, order: Order) -> Response:
     inputs = _status_inputs(view, order)
-    if order.state == "pending" and inputs["ours"]:
+    if order.state in ("pending", "awaiting_payment") and inputs["ours"]:
         device.bind_session(g.store.id)
     poll_s = inputs["poll_s"]
     can_buy = view.now.why_not(order.network, order.bundle_id) is None
@@ -173,6 +173,7 @@ def _status_inputs(view: OrderView, order: Order) -> dict[str, Any]:
     return {
         "order": order,
         "words": said.words,
+        "pay": paying.panel(order),
         "may_pay": orders.held_up.may_pay(order, view.now, view.bundle),
         "reference": _reference(order),
         "may_tell": orders.telling.may_tell(order),

@@ -267,6 +267,7 @@ def app(
     remembers."""
     restore()
     monkeypatch.setattr(outbox, "ring", outbox.silent)
+    monkeypatch.setattr(outbox, "ring_payment", outbox.silent)
     monkeypatch.setattr(security_events, "tally", security_events.Tally())
     # each two hundredth try of a process tidies, whichever tests came before
     monkeypatch.setattr(guessing, "_tries", itertools.count(1))

@@ -27,7 +27,7 @@ from core import orders
 from core.base import rights, tenancy
 from core.base.db import transaction
 from core.supplier import balances, supply, webhook_events
-from fulfilment import jobs
+from fulfilment import jobs, line
 from tests.support.claims import claim_one
 
 pytestmark = pytest.mark.slow(seconds=0.3)
@@ -195,8 +195,7 @@ def test_yesterdays_rows_can_still_be_changed(
 def test_what_yesterday_put_into_valkey_is_still_understood(context: Flask) -> None:
     """A job carries two numbers and the name of one function, whatever version rang it or hears
     it."""
-    from fulfilment import relay
 
-    assert relay.JOB == "fulfilment.jobs.run"
+    assert line.JOB == "fulfilment.jobs.run"
     assert list(inspect.signature(jobs.run).parameters) == ["outbox_id", "lease_no"]
     jobs.run(0, 0)  # a row that is gone, or was leased again since: nothing happens

@@ -275,6 +275,28 @@ class Environment:
         "base address of Paystack's API; empty: https://api.paystack.co",
         "",
     )
+    pay_expires_s: int = _var(
+        "MAKOLA_PAY_EXPIRES_S",
+        "seconds: an order that is to be paid online expires when nobody has paid for so long",
+        1_800,
+    )
+    pay_unbuyable_s: int = _var(
+        "MAKOLA_PAY_UNBUYABLE_S",
+        "seconds: an order that was paid online and cannot be bought for so long is cancelled, and"
+        " its money goes back",
+        7_200,
+    )
+    gateway_fee_bp: int = _var(
+        "MAKOLA_GATEWAY_FEE_BP",
+        "hundredths of a percent that the gateway keeps of a payment; a price must leave the agent"
+        " price after it",
+        195,
+    )
+    refund_fee_bearer: str = _var(
+        "MAKOLA_REFUND_FEE_BEARER",
+        "who bears the fee of a payment that goes back because its agent cancelled: owner or agent",
+        "owner",
+    )
     metrics_token: str = _var(
         "MAKOLA_METRICS_TOKEN",
         "bearer token of /metrics, 22+ letters; empty turns it off",

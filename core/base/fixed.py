@@ -107,6 +107,43 @@ class FixedLimits:
     form_bytes: int = 64 * 1024
     earnings_wait_s: int = 24 * 3_600  # from delivery until earnings may be paid out
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
+    # A payment is looked up no sooner after its last look-up, however often it is rung.
+    payment_ring_gap_s: int = 3
+    # its page at the gateway is asked for again so long after the order
+    payment_start_ladder_s: tuple[int, ...] = (2, 5, 10, 20, 40, 60, 120, 300, 600)
+    # looked up so long after its beginning, until the order expires
+    payment_ladder_s: tuple[int, ...] = (60, 180, 300, 600, 1_200)
+    # after its customer came back, or a webhook that the record did not bear out
+    payment_rung_ladder_s: tuple[int, ...] = (
+        3,
+        6,
+        10,
+        15,
+        20,
+        30,
+        60,
+        90,
+        120,
+        150,
+        180,
+    )
+    # after the order's end
+    payment_watch_ladder_s: tuple[int, ...] = (3_600, 10_800, 43_200, 86_400, 259_200)
+    payment_away_s: int = 15  # the gateway did not answer: asked again after this
+    payment_refused_s: int = 60  # it refuses our key: asked again after this
+    refund_absence_s: int = (
+        60  # two looks at the gateway's list, so far apart, prove absence
+    )
+    refund_poor_s: int = 3_600  # no money there to refund from: tried again after this
+    refund_slow_s: int = 21_600  # a refund under way is looked at this often at least
+    refund_done_ladder_s: tuple[int, ...] = (
+        86_400,
+        432_000,
+        1_209_600,
+    )  # it may come back
+    payment_tries: int = 5  # attempts to pay for one order
+    # A prompt may be on the phone for 180 s: no other one is begun until this is over.
+    payment_again_s: int = 240
     upload_bytes: int = 1024 * 1024  # a file that an agent with a live log-in sends
     pasted_bytes: int = 256 * 1024  # two hundred messages that they paste
     uploads_at_once: int = 8  # in all web processes together

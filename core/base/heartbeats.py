@@ -24,9 +24,10 @@ from core.base import clock
 from core.base.db import Model, db, rows_changed, transaction
 from core.base.tenancy import as_platform
 
-Role = Literal["relay", "worker"]
+Role = Literal["relay", "worker", "payments"]
 ROLES: tuple[Role, ...] = ("relay", "worker")
 RINGS_LOST = "rings lost"
+UNSIGNED_OF_GATEWAY = "unsigned of the gateway"
 BEAT_S = 10
 """A process records itself at most this often; a worker that waits for work, every 20 s."""
 ALIVE_S = 60

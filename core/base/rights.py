@@ -143,7 +143,8 @@ PLATFORM = {
     "entries": "SELECT",
     "former_addresses": "SELECT INSERT DELETE",
     "gateway_refunds": (
-        "SELECT INSERT UPDATE(ended_at, fee_pesewas, gateway_refund_id, sent_at, state, way)"
+        "SELECT INSERT UPDATE(absent_at, asked_by, ended_at, fee_pesewas, gateway_refund_id,"
+        " sent_at, state, to_network, to_number, way)"
     ),
     "fund_requests": (
         "SELECT INSERT(amount_pesewas, asked_at, asked_by, reference, reference_key, store_id)"

@@ -12,6 +12,7 @@ from typing import Any
 from core.base import clear_text, payment_rules
 
 SHORTEST_RETENTION_DAYS = 1
+MOST_FEE_BP = 5_000
 _WORD = r"[A-Za-z0-9_-]{22,128}"
 _POSTGRESQL = r"postgresql(\+psycopg)?://.*"
 _IS_POSTGRESQL = "must start with postgresql:// (only PostgreSQL is supported)."
@@ -65,6 +66,10 @@ _SHAPES = {
         payment_rules.KEY,
         f"PAYSTACK_PREVIOUS_SECRET_KEY {payment_rules.IS_KEY}",
     ),
+    "refund_fee_bearer": (
+        r"owner|agent",
+        "MAKOLA_REFUND_FEE_BEARER must be owner or agent.",
+    ),
     "paystack_mode": (r"test|live", "PAYSTACK_MODE must be test or live, or empty."),
     "public_scheme": (r"https?", "MAKOLA_PUBLIC_SCHEME must be https or http."),
 }
@@ -73,6 +78,10 @@ _LEAST = {
     "orders_open_per_device": (
         1,
         "MAKOLA_ORDERS_OPEN_PER_DEVICE must be at least 1: with 0 nobody could order.",
+    ),
+    "pay_expires_s": (
+        120,
+        "MAKOLA_PAY_EXPIRES_S must be at least 120: a prompt on a phone lives for three minutes.",
     ),
     "orders_open_per_address": (
         1,
@@ -102,6 +111,10 @@ def problems(values: dict[str, Any]) -> list[str]:
     ):
         found.append(problem)
     found += payment_rules.problems(values)
+    if values.get("gateway_fee_bp", 0) >= MOST_FEE_BP:
+        found.append(
+            f"MAKOLA_GATEWAY_FEE_BP must be below {MOST_FEE_BP}: it is in hundredths of a percent."
+        )
     if values.get("proxy_host") and not values.get("proxy_hops"):
         found.append(
             "MAKOLA_PROXY_HOST is set but MAKOLA_PROXY_HOPS is 0: set it to the number of your"

@@ -1,12 +1,27 @@
 """Online payments in the books: the rows that the accounts are the sums of, and one function for
 each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 
-`model` is the tables, `standing` says what is owed of a payment, `paying_in` takes money,
+`attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` is the
+tables, `standing` says what is owed of a payment, `paying_in` takes money,
 `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
 `switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
 is locked by its caller (`locked_payment`), after its order's.
 """
 
+from core.online.accepting import Asked, Verdict, Verified, judge
+from core.online.attempts import (
+    OPEN,
+    Attempt,
+    ask,
+    attempt,
+    by_reference,
+    expires_at,
+    floor_of,
+    is_configured,
+    next_look,
+    of_order,
+    ring,
+)
 from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
 from core.online.of_orders import (
     capture,
@@ -39,30 +54,49 @@ from core.online.paying_out import (
     request_payout,
 )
 from core.online.standing import due, locked, locked_payment, paying
-from core.online.switch import is_on, switch_platform, switch_store
+from core.online.switch import (
+    is_on,
+    platform_is_on,
+    switch_platform,
+    switch_store,
+)
 from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
 
 __all__ = [
+    "OPEN",
+    "Asked",
+    "Attempt",
     "Dispute",
     "GatewayRefund",
     "OnlinePayment",
     "Payout",
     "Unfit",
+    "Verdict",
+    "Verified",
+    "ask",
     "ask_refund",
+    "attempt",
+    "by_reference",
     "capture",
     "due",
+    "expires_at",
     "fee_found",
     "fee_to_agent",
+    "floor_of",
     "fulfil_late",
     "fund",
     "fund_reversed",
     "give_back",
     "hold",
+    "is_configured",
     "is_on",
+    "judge",
     "locked",
     "locked_payment",
     "loss_of",
     "loss_to_agent",
+    "next_look",
+    "of_order",
     "owe",
     "owe_of_order",
     "pay_in",
@@ -71,12 +105,14 @@ __all__ = [
     "payout_paid",
     "payout_returned",
     "payout_reversed",
+    "platform_is_on",
     "refund_by_transfer",
     "refund_done",
     "refund_returned",
     "release",
     "request_payout",
     "reverse",
+    "ring",
     "settlement",
     "switch_platform",
     "switch_store",

@@ -134,6 +134,11 @@ class GatewayRefund(Model, StoreScoped):
     reason: Mapped[str]
     state: Mapped[str] = mapped_column(default="requested")
     gateway_refund_id: Mapped[int | None]
+    absent_at: Mapped[datetime | None]
+    """When the gateway's list first did not have it, after it may have been sent."""
+    to_number: Mapped[str | None]
+    to_network: Mapped[str | None]
+    """Where the payer wants it, of one that could not reach the account they paid from."""
     asked_by: Mapped[str]
     asked_at: Mapped[datetime] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None]

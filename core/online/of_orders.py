@@ -9,6 +9,7 @@ from __future__ import annotations
 from core.audit import Actor
 from core.base.preconditions import inside_use_case
 from core.ledger import post
+from core.online.attempts import ring
 from core.online.model import OnlinePayment, PricedOrder, Unfit
 from core.online.standing import balanced, paying, taken
 
@@ -66,6 +67,7 @@ def release(order: PricedOrder, actor: Actor) -> None:
     ]
     legs = balanced(payment.id, legs, owe=order.price_pesewas)
     post("release", legs, actor, order=order)
+    ring(payment)  # it goes back by itself: `refunds.ask_after_end`
 
 
 @inside_use_case
@@ -83,6 +85,7 @@ def owe_of_order(order: PricedOrder, actor: Actor) -> None:
         store_id=order.store_id,
         subject=payment.subject,
     )
+    ring(payment)
 
 
 @inside_use_case

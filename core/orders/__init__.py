@@ -20,6 +20,7 @@ from core.orders import (
     held_up,
     not_received,
     pay_codes,
+    paying,
     receipts,
     telling,
     testing,
@@ -55,7 +56,7 @@ from core.orders.codes import (
 from core.orders.crowding import Caller
 from core.orders.drafting import OrderDraft, draft, draft_of, drafted_at, prune_unplaced
 from core.orders.events import OrderEvent
-from core.orders.expiring import expire_pending
+from core.orders.expiring import end_unbuyable, expire_pending
 from core.orders.forgetting import (
     Forgotten,
     forget_number,
@@ -85,6 +86,7 @@ from core.orders.refusals import (
     NoSuchOrder,
     NotBuyable,
     NotListed,
+    NotPaidOnline,
     OrderRefused,
     Over,
     PriceChanged,
@@ -173,6 +175,7 @@ __all__ = [
     "NoSuchOrder",
     "NotBuyable",
     "NotListed",
+    "NotPaidOnline",
     "Order",
     "OrderDraft",
     "OrderEvent",
@@ -215,6 +218,7 @@ __all__ = [
     "draft_of",
     "drafted_at",
     "due_turns",
+    "end_unbuyable",
     "estimates",
     "expire_pending",
     "find",
@@ -247,6 +251,7 @@ __all__ = [
     "note_next",
     "note_restore",
     "pay_codes",
+    "paying",
     "person_words",
     "place",
     "press_mark",

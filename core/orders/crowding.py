@@ -3,7 +3,7 @@ number may have.
 
 Counted in each store by itself, inside the transaction that places the order. Beyond a caller's
 limit one more order goes through each `open_wait_s`: behind one address there may be a whole town,
-and nobody may be locked out. What names a caller is kept as a keyed hash, on *pending* orders
+and nobody may be locked out. What names a caller is kept as a keyed hash, on orders that wait
 alone: `advancing.move` forgets it.
 """
 
@@ -39,6 +39,10 @@ from core.orders.model import Order
 from core.orders.real import REAL
 
 _HOUR = timedelta(hours=1)
+_UNPROCESSED: tuple[ColumnElement[Any], ...] = (
+    literal_column("'pending'"),
+    literal_column("'awaiting_payment'"),
+)
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ def _newest(column: InstrumentedAttribute[str | None], name: str) -> Subquery:
             Order.store_id == _given("store_id", Order.store_id),
             column == _given(name, column),
             # in the words of the index, whatever plan is kept
-            Order.state == literal_column("'pending'"),
+            Order.state.in_(_UNPROCESSED),
         )
         .order_by(Order.id.desc())
         .limit(bindparam(f"{name}_most", type_=Integer))

@@ -49,7 +49,7 @@ def for_customer(
     stop = now.holds_up(order.network, order.bundle_id)
     if stop is None:
         return _by_catalogue(order, store, bundle)
-    if order.state == "pending":
+    if order.state in ("pending", "awaiting_payment"):
         return say(
             "%(why)s Please do not pay yet: this page says when you can. If you have paid already,"
             " nothing is lost, and %(store)s sends it when it goes on.",

@@ -72,14 +72,14 @@ class Order(Model, StoreScoped):
         Index("ix_orders_created", "created_at"),
         _partial(
             "ix_orders_placed_device",
-            "state = 'pending' AND placed_device IS NOT NULL",
+            "state IN ('pending', 'awaiting_payment') AND placed_device IS NOT NULL",
             "store_id",
             "placed_device",
             "id",
         ),
         _partial(
             "ix_orders_placed_address",
-            "state = 'pending' AND placed_address IS NOT NULL",
+            "state IN ('pending', 'awaiting_payment') AND placed_address IS NOT NULL",
             "store_id",
             "placed_address",
             "id",
@@ -88,6 +88,11 @@ class Order(Model, StoreScoped):
             "ix_orders_pending_since",
             text("coalesce(pending_since, created_at)"),
             postgresql_where=text("state = 'pending' AND NOT ever_unknown"),
+        ),
+        _partial(
+            "ix_orders_paid_in_line",
+            "paid_online AND state = 'queued' AND wait_reason IS NOT NULL",
+            "queued_at",
         ),
         _partial("ix_orders_release", "release_at IS NOT NULL", "store_id"),
         _partial(

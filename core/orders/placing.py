@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from core import availability, catalog, opening_hours
+from core import availability, catalog, online, opening_hours
 from core.audit import CUSTOMER, Actor
 from core.base import clock, phones, round_trip
 from core.base.db import transaction
@@ -31,6 +31,8 @@ class Review:
     earlier: Order | None
     mismatch_network: str | None
     now: availability.Now
+    pays_online: bool = False
+    """Whether it may be paid online."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,11 @@ def check(
     crowding.refuse(wanted.counts, recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
     return Review(
-        line, wanted.repeat, hint if hint != line.network else None, wanted.now
+        line,
+        wanted.repeat,
+        hint if hint != line.network else None,
+        wanted.now,
+        _pays_online(wanted),
     )
 
 
@@ -69,6 +75,7 @@ class Wish:
     customer_name: str = ""
     actor: Actor = CUSTOMER
     caller: Caller = NOBODY
+    online: bool = False
 
 
 def place(
@@ -82,8 +89,10 @@ def place(
     customer_name: str = "",
     actor: Actor = CUSTOMER,
     caller: Caller = NOBODY,
+    online: bool = False,
 ) -> Placed:
-    """Save an order as *pending* in the current store.
+    """Save an order as *pending* in the current store; one that is to be paid `online` as
+    *awaiting_payment*, with its first attempt.
 
     The same `idempotency_key` returns the order it made the first time, before any other check, so
     a double click or a reload is one order. `price_seen_pesewas` is the price on the review page,
@@ -99,6 +108,7 @@ def place(
         customer_name,
         actor,
         caller,
+        online,
     )
     try:
         return _place(wish)
@@ -123,9 +133,33 @@ def _place(wish: Wish) -> Placed:
         crowding.refuse(wanted.counts, wish.recipient_msisdn)
         if wanted.repeat is not None and not wish.repeat_confirmed:
             raise refusals.RepeatAsked(wanted.repeat)
+        row = new_row(wanted.source, line, wish)
+        if wish.online:
+            return Placed(_added_to_pay(row, wish, wanted), created=True)
         code = wanted.pay_code or pay_codes.one_of_many(current_store_id())
-        row = new_row(wanted.source, line, wish) | {"pay_code": code}
-        return Placed(added(row, wish.actor), created=True)
+        return Placed(added(row | {"pay_code": code}, wish.actor), created=True)
+
+
+def _added_to_pay(row: dict[str, Any], wish: Wish, wanted: Wanted) -> Order:
+    """An order that waits to be paid online, with its first attempt."""
+    if not _pays_online(wanted):
+        raise refusals.NotPaidOnline
+    waits = {"state": "awaiting_payment", "paid_online": True}
+    order = added(row | waits, wish.actor)
+    online.ask(order)
+    return order
+
+
+def _pays_online(wanted: Wanted) -> bool:
+    """Whether what is wanted may be paid online: switched on for the platform and the store, and
+    the price leaves the agent price after the gateway's fee. No statement where the store has it
+    off."""
+    store, line = wanted.store, wanted.line
+    if store is None or line is None or not store.pay_online:
+        return False
+    floor = online.floor_of(wanted.source.agent_price_pesewas)
+    is_covered = line.price_pesewas >= floor
+    return is_covered and online.is_configured() and online.is_on(store.id)
 
 
 def added(values: dict[str, Any], actor: Actor) -> Order:

@@ -16,6 +16,7 @@ from core.orders import (
     giving_back,
     held_up,
     not_received,
+    paying,
     telling,
     testing,
 )
@@ -110,7 +111,7 @@ def customer_words(
     if order.owes_back:
         label, sentence = giving_back.customer_words(order, store.name)
         return Words(label, sentence, "done" if order.given_back_at else look.icon)
-    sentence = say(
+    sentence = paying.sentence_of(order) or say(
         _CUSTOMERS[order.state],
         store=store.name,
         sent_at=_at(order.processing_at),
@@ -156,7 +157,7 @@ def agent_words(order: Order, held: Held | None = None) -> Words:
             f"Expired at {_at(order.final_at)}: nobody processed it in time. Nothing was sent."
         ),
     }
-    sentence = sentences[order.state]
+    sentence = paying.agent_sentence(order, _reason(order)) or sentences[order.state]
     if order.owes_back:
         sentence += " " + giving_back.agent_words(order)
     if late := _came_late(order):

@@ -36,6 +36,8 @@ def payment_words(order: Order, store: str) -> str:
     """Whether the store has confirmed the payment, which goes to it and to nobody else."""
     if order.is_test:
         return say("None: this is a test order")
+    if order.paid_online:
+        return say("Paid online") if order.queued_at else say("Not paid yet")
     if order.state in _NOT_YET:
         return say("Not confirmed by %(store)s yet", store=store)
     if order.queued_at is None and order.confirmed_at is None:

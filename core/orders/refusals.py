@@ -34,6 +34,18 @@ class NoSuchOrder(OrderRefused):
         )
 
 
+class NotPaidOnline(OrderRefused):
+    """It cannot be paid online, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            say(
+                "This cannot be paid online just now, so nothing has been ordered and no money was"
+                " asked for. Pay the store instead, or choose another bundle."
+            )
+        )
+
+
 class StoreClosed(OrderRefused):
     """The store takes no orders now."""
 

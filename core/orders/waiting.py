@@ -55,11 +55,13 @@ _IN_LINE = (
 )
 _FREE = OutboxRow.kind.in_(("prove_books", "play_test_order"))
 _NOTICE = OutboxRow.kind == "notify_device"
+_PAYMENT = OutboxRow.kind == "watch_payment"
+"""It has a line of its own, and takes none of the supplier's calls."""
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
     "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE, ~_FREE),
     "free": _FREE,
     "purchase": _IN_LINE,
-    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE),
+    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE, ~_PAYMENT),
     "notice": _NOTICE,
 }
 
@@ -71,8 +73,9 @@ def whose_turn(turn: Turn) -> ColumnElement[bool]:
 
 @needs_across_stores
 def due_turns() -> tuple[int, list[Turn]]:
-    """How many rows of the outbox are due, and which turns have some, in their order."""
-    due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now())
+    """How many rows of the outbox are due, but for payments, and which turns have some, in their
+    order."""
+    due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now(), ~_PAYMENT)
     count = select(func.count()).where(due).scalar_subquery()
     some = [
         select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS

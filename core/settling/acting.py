@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select
 
@@ -21,7 +22,7 @@ from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import Order, by_hand
-from core.settling import legality, table
+from core.settling import legality, paying_back, table
 from core.settling.legality import ActionRefused, Facts
 from core.supplier import supply
 
@@ -231,6 +232,13 @@ def _accept_gain(press: Press) -> str:
     return f"{press.amount} more in the float is accepted as a gain."
 
 
+def _goes_back(deed: Callable[[Case, Actor], None], press: Press) -> str:
+    deed(press.facts.case, press.actor)
+    press.order.version += 1
+    _tell(press, "the customer's payment goes back to them.")
+    return f"{press.amount} goes back to the customer by the gateway."
+
+
 def _close(press: Press) -> str:
     if press.facts.order is not None:
         _tell(press, f"looked at it and closed the case “{press.facts.case.title}”.")
@@ -244,6 +252,8 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "write_off": _write_off,
     "accept_loss": _accept_loss,
     "accept_gain": _accept_gain,
+    "owe_back": partial(_goes_back, paying_back.owe_back),
+    "refund": partial(_goes_back, paying_back.refund),
     "close": _close,
 }
 
@@ -276,9 +286,11 @@ def _tell(press: Press, what: str) -> None:
 def _made_since(newest_id: int, press: Press) -> list[int]:
     """The postings of this press: of its order, whose row is locked, or the one that moved the
     float alone."""
-    order = press.facts.order
+    order, subject = press.facts.order, press.facts.case.subject
     query = select(Posting.id).where(Posting.id > newest_id)
-    if order is not None:
+    if subject.startswith("payment:"):
+        query = query.where(Posting.subject == subject)
+    elif order is not None:
         query = query.where(Posting.order_id == order.id)
     else:
         query = query.where(Posting.kind == "float_difference")

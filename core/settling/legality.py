@@ -12,13 +12,14 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import cases, ledger, orders
+from core import cases, ledger, online, orders
 from core.base import clock, config, money
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
+from core.online import OnlinePayment, refund_lists
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.settling import table
@@ -222,6 +223,37 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
     )
 
 
+def _owe_back(facts: Facts) -> int:
+    payment = payment_of(facts.case)
+    if payment is None or payment.state != "paid":
+        raise ActionRefused("This payment is not in the books: nothing came in of it.")
+    if payment.is_used or payment.owed_pesewas:
+        raise ActionRefused(
+            "This payment pays an order, or is owed back already. Close the case with words."
+        )
+    return payment.worth_pesewas
+
+
+def _refund(facts: Facts) -> int:
+    payment = payment_of(facts.case)
+    owed = online.due(payment.id) if payment is not None else 0
+    if payment is None or not owed:
+        raise ActionRefused("Nothing is owed back of this payment any more.")
+    if refund_lists.is_under_way(payment.id):
+        raise ActionRefused(
+            "A refund of this payment is under way. Wait until it is over."
+        )
+    return owed
+
+
+def payment_of(case: Case) -> OnlinePayment | None:
+    """The online payment that a case is about; None when it is about something else."""
+    kind, _, number = case.subject.partition(":")
+    if kind != "payment":
+        return None
+    return db.session.get(OnlinePayment, int(number))
+
+
 def _close(_facts: Facts) -> None:
     return None
 
@@ -235,6 +267,8 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "accept_loss": _late_loss,
     "accept_gain": _surplus,
     "confirm_funding": _funding,
+    "owe_back": _owe_back,
+    "refund": _refund,
     "close": _close,
 }
 

@@ -21,6 +21,8 @@ Action = Literal[
     "accept_loss",
     "accept_gain",
     "confirm_funding",
+    "owe_back",
+    "refund",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -33,6 +35,8 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "accept_loss",
         "accept_gain",
         "confirm_funding",
+        "owe_back",
+        "refund",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -73,6 +77,10 @@ def _close(kind: str) -> Way:
         (),
         "always; it moves nothing, so a cause that still stands asks again",
     )
+
+
+def _refund(kind: str) -> Way:
+    return Way(kind, "refund", (), "so much is owed back, and no refund is under way")
 
 
 TABLE: tuple[Way, ...] = (
@@ -132,6 +140,25 @@ TABLE: tuple[Way, ...] = (
     _close("told_unanswered"),
     _look("not_received"),
     _close("not_received"),
+    Way(
+        "paid_late",
+        "owe_back",
+        ("owe",),
+        "the payment is in the books, and neither pays an order nor is owed back yet",
+    ),
+    _close("paid_late"),
+    _refund("paid_twice"),
+    _close("paid_twice"),
+    _refund("paid_short"),
+    _close("paid_short"),
+    _close("paid_unfit"),
+    _close("payment_reversed"),
+    _close("payment_odd"),
+    _refund("refund_failed"),
+    _close("refund_failed"),
+    _close("refund_details"),
+    _close("refund_poor"),
+    _close("refund_strange"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (

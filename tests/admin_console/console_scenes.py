@@ -15,12 +15,23 @@ from core import cases, catalog, orders, reconcile, settling, stores
 from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db, transaction
+from core.online import refund_lists
 from core.orders import News, Order
 from core.supplier import records, supply, webhook_events
 from tests.support.claims import claim_one
 
 AGENT = Actor("agent", "Ama")
 NUMBER = "+233241234567"
+PAID_ONLINE = (
+    "INSERT INTO online_payments (store_id, purpose, order_id, reference, mode, amount_pesewas,"
+    " state, charged_pesewas, created_at, paid_at) SELECT store_id, 'order', id, :reference, 'test',"
+    " price_pesewas, 'paid', price_pesewas, now(), now() FROM orders WHERE code = :code"
+)
+GOES_BACK = (
+    "INSERT INTO gateway_refunds (store_id, payment_id, n, amount_pesewas, reason, state, asked_by,"
+    " asked_at) SELECT p.store_id, p.id, 1, p.amount_pesewas, 'cancelled', :state, 'Makola', now()"
+    " FROM online_payments p JOIN orders o ON o.id = p.order_id WHERE o.code = :code"
+)
 
 
 class Scene:
@@ -113,6 +124,14 @@ class Scene:
             order = orders.by_code(code)
             assert order is not None
             return order
+
+    def refund(self, code: str, state: str = "needs_details") -> int:
+        """What was paid online for this order, on its way back. Returns the refund's number."""
+        tables_owner.execute(PAID_ONLINE, code=code, reference=f"mk-{code}".lower())
+        tables_owner.execute(GOES_BACK, code=code, state=state)
+        with self.everywhere():
+            found = refund_lists.waiting(1_000)
+            return next(one.id for one in found if one.order_code == code)
 
     def balance(self, pesewas: int) -> str:
         """The supplier told us its balance."""

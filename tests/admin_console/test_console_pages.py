@@ -13,7 +13,7 @@ PAGES = (
     "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck",
     "/orders?day=today&store=ama",
     "/calls", "/calls?endpoint=purchase", "/webhooks", "/stores", "/stores/ama", "/cases",
-    "/books", "/audit",
+    "/books", "/audit", "/refunds",
 )  # fmt: skip
 
 
@@ -47,6 +47,8 @@ def full(scene: Scene) -> dict[str, str]:
     scene.webhook(codes["completed"], verified_by="platform_data_secret")
     scene.webhook(None, b"\xff\xfe not json", raw_status=None)
     scene.case_of(codes["completed"])
+    scene.refund(codes["cancelled"])
+    scene.refund(codes["refunded"], "open")
     scene.case("float_funded", "float", evidence={"difference_pesewas": 50_000})
     return codes
 

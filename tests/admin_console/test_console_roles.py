@@ -37,6 +37,12 @@ ACTS = {
     "/stores/ama/refuse": ("owner", {"reason": "no licence", "seen": "approved"}),
     "/funding/{asked}/approve": ("owner finance", {}),
     "/funding/{asked}/refuse": ("owner finance", {"words": "no such payment"}),
+    "/refunds/{refund}/send-to": (
+        "owner finance",
+        {"number": "0241234567", "network": "mtn"},
+    ),
+    "/payments/on": ("owner", {}),
+    "/payments/off": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
@@ -75,11 +81,12 @@ def test_who_may_press_what(
     with scene.inside("ama"):
         fund_requests.ask(fund_requests.Ask.parse("5", "MP12345"), AGENT)
         asked = fund_requests.newest()[0].id
+    refund = scene.refund(scene.order("cancelled"))
     allowed, form = ACTS[path]
     for role in ("support", "finance", "owner"):
         before = counts()
         answer = logged_in(f"{role}@example.test", "console").post(
-            path.format(code=code, case=case_id, asked=asked), form
+            path.format(code=code, case=case_id, asked=asked, refund=refund), form
         )
         if role in allowed.split():
             # 409: the supplier has told us no balance to book; 200: a link that is shown once
@@ -119,6 +126,7 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
         .replace("stores/ama", "stores/<slug>")
         .replace("{code}", "<code>")
         .replace("{asked}", "<request_id>")
+        .replace("{refund}", "<refund_id>")
         .replace("people/1", "people/<int(max=999999999999999999):user_id>")
         .replace("{case}", "<int(max=999999999999999999):case_id>")
         .replace(
@@ -197,7 +205,9 @@ def test_no_act_is_done_for_a_page_of_somebody_else(
     before = counts()
     for forgery in FORGERIES:
         answer = owner.post(
-            path.format(code=code, case=case_id, asked=1), ACTS[path][1], **forgery
+            path.format(code=code, case=case_id, asked=1, refund=1),
+            ACTS[path][1],
+            **forgery,
         )
         assert answer.status_code in (400, 403), forgery
     assert counts() == before

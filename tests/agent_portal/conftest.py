@@ -21,6 +21,7 @@ from core.catalog import PriceLine
 from core.orders import News, Order
 from tests.support import chromium as support
 from tests.support.claims import claim_one
+from tests.support.till import till  # noqa: F401 - a fixture
 
 AMA = Actor("agent", "Ama")
 Placer = Callable[..., str]

@@ -36,7 +36,7 @@ from rq_program import nap
 
 from devkit.valkey_server import Valkey
 from edge.limits import valkey as impatient
-from fulfilment import relay
+from fulfilment import line, relay
 from operations.worker import (
     MAINTENANCE_S,
     MONITORING_S,
@@ -148,6 +148,11 @@ def test_workers_without_a_name_get_names_of_their_own(queue: Queue) -> None:
 
 
 USED = {
+    "fulfilment/line.py": {"rq": {"Queue"}},
+    "fulfilment/payment_line.py": {
+        "rq": {"Queue"},
+        "rq.serializers": {"JSONSerializer"},
+    },
     "fulfilment/relay.py": {"rq": {"Queue"}, "rq.serializers": {"JSONSerializer"}},
     "operations/worker.py": {
         "rq": {"SimpleWorker"},
@@ -182,8 +187,8 @@ UNUSED_ARGUMENTS = {
 }
 IN_FRONT = {
     ("core/outbox.py", "ring", "first"),
-    ("fulfilment/relay.py", "_enqueue", "first"),
-    ("fulfilment/relay.py", "_enqueue", "turn == 'news'"),
+    ("fulfilment/relay.py", "line_up", "first"),
+    ("fulfilment/relay.py", "line_up", "turn == 'news'"),
 }
 """Who puts a job before all others: the ring for a row with news, a round in the turn of news."""
 UNUSED_CALLS = {"enqueue", "enqueue_at", "enqueue_in", "enqueue_many", "requeue"}
@@ -230,10 +235,10 @@ def test_what_cannot_be_trusted_is_not_used() -> None:
                         for keyword in node.keywords
                     }
                     if ast.unparse(node.func).endswith("enqueue_call"):
-                        assert name == "fulfilment/relay.py", name
+                        assert name == "fulfilment/line.py", name
                         rings.append(said)
                     rings_it = ast.unparse(node.func).rpartition(".")[2] in (
-                        "_enqueue",
+                        "line_up",
                         "ring",
                     )
                     if rings_it and "first" in said:
@@ -267,7 +272,7 @@ def test_a_job_waits_in_the_list_whose_length_the_relay_reads(
 def test_a_job_at_the_front_is_taken_before_all_that_wait_and_the_last_put_there_first(
     queue: Queue, redis: Redis, file: Path
 ) -> None:
-    """Signed news goes first; relay._enqueue puts leases there in reverse, to keep their order."""
+    """Signed news goes first; line.line_up puts leases there in reverse, to keep their order."""
     for number in (1, 2):
         queue.enqueue_call(NAP, args=(f"{file}-{number}", 0), job_id=f"buy-{number}-1")
     for number in (4, 3):
@@ -316,12 +321,12 @@ def test_a_finished_job_leaves_nothing_and_a_failed_one_goes_after_an_hour(
 ) -> None:
     """`result_ttl=0` and `failure_ttl=3600`: otherwise years of failed purchases would fill
     Valkey."""
-    settings = {"result_ttl": 0, "failure_ttl": relay.FAILURE_TTL_S}
+    settings = {"result_ttl": 0, "failure_ttl": line.FAILURE_TTL_S}
     queue.enqueue_call(NAP, args=(str(file), 0), job_id="buy-1-1", **settings)
     queue.enqueue_call("rq_program.missing", job_id="buy-2-1", **settings)
     burst(queue)
     assert redis.exists("rq:job:buy-1-1") == 0
-    assert 3_500 < redis.ttl("rq:job:buy-2-1") <= relay.FAILURE_TTL_S
+    assert 3_500 < redis.ttl("rq:job:buy-2-1") <= line.FAILURE_TTL_S
 
 
 def test_the_function_and_the_callbacks_are_asked_of_the_job_class(
@@ -333,7 +338,7 @@ def test_the_function_and_the_callbacks_are_asked_of_the_job_class(
     burst(queue, job_class=RowJob)
     assert lines(file) == []
     ours = queue.enqueue_call(
-        relay.JOB,
+        line.JOB,
         args=(0, 0),
         on_failure=Callback(f"{nap.__module__}.nap"),
         on_success=Callback(f"{nap.__module__}.nap"),
@@ -354,7 +359,7 @@ def test_the_function_and_the_callbacks_are_asked_of_the_job_class(
             )
 
     burst(queue, job_class=Heard)
-    assert (seen, ours.func_name) == ([relay.JOB], relay.JOB)
+    assert (seen, ours.func_name) == ([line.JOB], line.JOB)
 
 
 def quick(*_args: Any) -> None:
@@ -475,12 +480,12 @@ def test_our_worker_keeps_a_failed_job_for_its_hour(
     queue: Queue, redis: Redis, app: Flask
 ) -> None:
     queue.enqueue_call(
-        "rq_program.missing", job_id="buy-1-1", failure_ttl=relay.FAILURE_TTL_S
+        "rq_program.missing", job_id="buy-1-1", failure_ttl=line.FAILURE_TTL_S
     )
     with app.app_context():
         ours(queue).work(burst=True, logging_level="CRITICAL")
     assert queue.failed_job_registry.get_job_ids() == ["buy-1-1"]
-    assert 3_500 < redis.ttl("rq:job:buy-1-1") <= relay.FAILURE_TTL_S
+    assert 3_500 < redis.ttl("rq:job:buy-1-1") <= line.FAILURE_TTL_S
     assert queue.started_job_registry.count == 0
 
 
@@ -544,7 +549,7 @@ def test_a_ring_of_a_dead_valkey_fails_at_once() -> None:
     dead = impatient(f"redis://127.0.0.1:{port}/0")
     started = time.monotonic()
     with pytest.raises(Away):
-        relay.queue_of(dead).enqueue_call(relay.JOB, args=(1, 1), job_id="buy-1-1")
+        relay.queue_of(dead).enqueue_call(line.JOB, args=(1, 1), job_id="buy-1-1")
     assert time.monotonic() - started < 1
 
 

@@ -534,12 +534,15 @@ def test_the_database_keeps_what_the_functions_refuse(scene: Scene) -> None:
             f" VALUES ({store}, 'mk-w-000000000000{n}', 1, 0, 'momo', '1', 'x', 'x', now())"
             for n in (1, 2)
         ),
-        "uq_online_payments_one_open": "; ".join(
-            "INSERT INTO online_payments (store_id, purpose, order_id, reference, mode,"
-            f" amount_pesewas, created_at) VALUES ({store}, 'order', {order.id}, 'R{n}', 'test',"
-            " 1, now())"
-            for n in (1, 2)
-        ),
+        **{
+            f"uq_online_payments_one_{state}": "; ".join(
+                "INSERT INTO online_payments (store_id, purpose, order_id, reference, mode,"
+                f" amount_pesewas, created_at, state) VALUES ({store}, 'order', {order.id}, 'R{n}',"
+                f" 'test', 1, now(), '{state}')"
+                for n in (1, 2)
+            )
+            for state in ("asked", "open")
+        },
         "uq_online_payments_pays": (
             "INSERT INTO online_payments (store_id, purpose, order_id, pays_order_id, reference,"
             " mode, amount_pesewas, created_at, state, charged_pesewas, paid_at) VALUES"

@@ -84,6 +84,7 @@ def test_the_sandbox_gateway_is_told_to_the_program(tmp_path: Path) -> None:
     what = Plan(plan.parse([]), {}, tmp_path, told, 8000, 9100, 9200)
     config = what.check()
     assert config.paystack_api_url == "http://127.0.0.1:9200"
+    assert what.gateway_hook == "http://127.0.0.1:8000/paystack"
     assert (config.paystack_mode, config.paystack_secret_key) == (
         "test",
         told["paystack_key"],
@@ -237,8 +238,12 @@ def test_the_webhook_command_names_no_secret(planned: Callable[..., Plan]) -> No
 
 def test_a_supervisor_that_wrote_nothing_or_died_has_no_pids(tmp_path: Path) -> None:
     path = tmp_path / "supervise.json"
-    assert ready.supervised(path) == {"worker": [], "relay": []}
+    assert ready.supervised(path) == {"worker": [], "relay": [], "payments": []}
     path.write_text("{half")
-    assert ready.supervised(path) == {"worker": [], "relay": []}
+    assert ready.supervised(path) == {"worker": [], "relay": [], "payments": []}
     path.write_text(f'{{"worker": [{os.getpid()}, 4194305], "relay": []}}')
-    assert ready.supervised(path) == {"worker": [os.getpid()], "relay": []}
+    assert ready.supervised(path) == {
+        "worker": [os.getpid()],
+        "relay": [],
+        "payments": [],
+    }

@@ -65,6 +65,7 @@ def test_up_gets_ready_and_says_where_everything_is(project: Project) -> None:
         "web",
         "worker",
         "relay",
+        "payments",
         "postgres",
         "valkey",
         "sandbox",

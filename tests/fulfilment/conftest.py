@@ -25,6 +25,7 @@ from devkit import databases, servers
 from devkit.databases import Database
 from integrations.sandbox import app as sandbox_app
 from integrations.sandbox.store import Store
+from tests.support.till import till  # noqa: F401 - a fixture
 
 
 @pytest.fixture

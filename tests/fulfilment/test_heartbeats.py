@@ -105,7 +105,7 @@ def test_a_lost_ring_is_counted(
     def away(*_args: Any, **_how: Any) -> None:
         raise Away
 
-    monkeypatch.setattr(relay, "_enqueue", away)
+    monkeypatch.setattr(relay, "line_up", away)
     monkeypatch.setattr(relay, "_quiet_until", 0.0)
     monkeypatch.setattr(outbox, "ring", relay.ring)
     assert heartbeats.counted(heartbeats.RINGS_LOST) == 0

@@ -26,7 +26,7 @@ from core import outbox
 from core.base import config, tenancy
 from devkit import valkey_server
 from edge.limits import valkey as impatient
-from fulfilment import jobs, relay
+from fulfilment import jobs, line, relay
 from operations import worker
 from operations.worker import MarkedWorker
 
@@ -111,7 +111,7 @@ def test_when_valkey_dies_under_a_job_what_it_did_stands_and_is_not_done_again(
         own.url
     ) as connection:  # RQ never heard that it ended, and runs it once more
         relay.queue_of(connection).enqueue_call(
-            relay.JOB, args=ran[0], job_id="buy-again"
+            line.JOB, args=ran[0], job_id="buy-again"
         )
     monkeypatch.setattr(worker, "MAX_JOBS", 1)
     worker.run(desk.app, own.url)
@@ -162,7 +162,7 @@ def test_one_row_rung_five_times_to_three_workers_is_bought_once(
     ring = tuple(queue.jobs[0].args)
     for number in range(1, 5):
         queue.enqueue_call(
-            relay.JOB,
+            line.JOB,
             args=(ring[0], ring[1] + number // 2),
             job_id=f"buy-{ring[0]}-{number}",
         )

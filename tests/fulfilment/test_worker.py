@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as Away
 
 from core import outbox
 from fulfilment import jobs, relay
+from fulfilment.line import line_up
 from operations import worker
 
 
@@ -53,7 +54,7 @@ def work(
 
 
 def ring(redis: Redis, number: int) -> None:
-    relay._enqueue(relay.queue_of(redis), [(number, 1)])
+    line_up(relay.queue_of(redis), relay.QUEUE, [(number, 1)])
 
 
 @pytest.mark.slow(seconds=0.2)

@@ -21,7 +21,7 @@ from core import outbox
 from core.base import clock, db
 from core.orders import codes
 from core.reconcile import comparing
-from fulfilment import jobs, relay, webhooks
+from fulfilment import jobs, line, relay, webhooks
 from fulfilment.buying import balance, supplier_link
 from tests.proofs import patching, sim_actors
 from tests.proofs.patching import Undo
@@ -119,7 +119,9 @@ def _new_order_ref() -> str:
     return world().next_ref()
 
 
-def _enqueue(queue: Any, leased: list[tuple[int, int]], *, first: bool = False) -> None:
+def _line_up(
+    queue: Any, name: str, leased: list[tuple[int, int]], *, first: bool = False
+) -> None:
     for lease in reversed(leased) if first else leased:
         sim_actors.seam()
         if world().valkey_is_down:
@@ -199,7 +201,7 @@ FUNCTIONS = [
     (supplier_link.wallet_turn, _wallet_turn),
     (clock.boot, _boot),
     (codes.new_order_ref, _new_order_ref),
-    (relay._enqueue, _enqueue),
+    (line.line_up, _line_up),
     (relay.queue_of, _queue_of),
 ]
 ATTRIBUTES = [

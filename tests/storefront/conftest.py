@@ -15,6 +15,7 @@ from store_customers import Shop
 from core import catalog, stores
 from core.base import tenancy
 from core.base.db import db
+from tests.support.till import till  # noqa: F401 - a fixture
 
 
 @pytest.fixture

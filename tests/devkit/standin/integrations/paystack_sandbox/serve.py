@@ -11,6 +11,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int)
 parser.add_argument("--db", type=Path)
 parser.add_argument("--time-scale", type=float)
+parser.add_argument("--webhook-url")
 options = parser.parse_args()
 options.db.write_text(os.environ["PAYSTACK_SANDBOX_TEST_KEY"])
 

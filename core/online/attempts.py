@@ -1,0 +1,153 @@
+"""Attempts to pay: each with a reference of its own, written down with the row that looks after it
+before anything is asked of the gateway; and when each is looked at again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from core import outbox
+from core.base import clock, config
+from core.base.db import db
+from core.base.preconditions import inside_use_case
+from core.online.model import OnlinePayment, PricedOrder
+
+PREFIX = "MK-P-"
+OPEN = ("asked", "open")
+"""States of an attempt at which its customer is; an order has one of them at most."""
+_ALL = 10_000
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt as it was when a job took its row; read, never changed."""
+
+    id: int
+    store_id: int
+    order_id: int | None
+    reference: str
+    state: str
+    amount_pesewas: int
+    created_at: datetime
+    pays: bool
+    """Whether it pays its order."""
+    is_fee_known: bool
+
+
+def is_configured() -> bool:
+    """Whether there is a gateway at all."""
+    return bool(config.current().paystack_secret_key)
+
+
+def floor_of(agent_price_pesewas: int) -> int:
+    """The least price at which the gateway's fee leaves the agent price, in pesewas."""
+    left_bp = _ALL - config.current().gateway_fee_bp
+    return -(-agent_price_pesewas * _ALL // left_bp)
+
+
+@inside_use_case
+def ask(order: PricedOrder) -> OnlinePayment:
+    """A new attempt for an order that waits for its payment, and the row that looks after it.
+    Raises `IntegrityError` while another one is open."""
+    made = {
+        "store_id": order.store_id,
+        "purpose": "order",
+        "order_id": order.id,
+        "reference": PREFIX + secrets.token_hex(8).upper(),
+        "mode": config.current().paystack_mode,
+        "amount_pesewas": order.price_pesewas,
+        "created_at": clock.now(),
+    }
+    payment = db.session.scalars(
+        insert(OnlinePayment).values(made).returning(OnlinePayment)
+    ).one()
+    outbox.add("watch_payment", payment.id, store_id=order.store_id)
+    return payment
+
+
+def of_order(order_id: int) -> Sequence[OnlinePayment]:
+    """The attempts for an order that this work may see, newest first."""
+    return db.session.scalars(
+        select(OnlinePayment)
+        .where(OnlinePayment.order_id == order_id)
+        .order_by(OnlinePayment.id.desc())
+    ).all()
+
+
+def by_reference(reference: str) -> OnlinePayment | None:
+    """The payment with this reference, in what this work may see."""
+    return db.session.scalar(
+        select(OnlinePayment).where(OnlinePayment.reference == reference)
+    )
+
+
+def attempt(payment_id: int) -> Attempt:
+    """An attempt as it is now."""
+    row = db.session.get_one(OnlinePayment, payment_id)
+    return Attempt(
+        row.id,
+        row.store_id,
+        row.order_id,
+        row.reference,
+        row.state,
+        row.amount_pesewas,
+        row.created_at,
+        row.pays_order_id is not None,
+        row.fees_pesewas is not None,
+    )
+
+
+@inside_use_case
+def ring(payment: OnlinePayment) -> None:
+    """Somebody knows that it may have been paid: have the gateway asked, no sooner than
+    `payment_ring_gap_s` after it was asked last. The ring proves nothing."""
+    row = outbox.of_payment(payment.id)
+    if row is None:
+        return  # the attempt of a backup: its row comes with it
+    now = clock.now()
+    due = now
+    if row.looked_at is not None:
+        due = max(now, row.looked_at + clock.delta(config.current().payment_ring_gap_s))
+    is_rung = row.rung_at is not None and row.rung_at > (row.looked_at or row.rung_at)
+    if (
+        row.done_at is None
+        and row.lease_until is None
+        and is_rung
+        and row.due_at <= due
+    ):
+        return
+    outbox.make_due(row, due)
+
+
+def expires_at(created_at: datetime) -> datetime:
+    """Until when an attempt is waited for."""
+    return created_at + clock.delta(config.current().pay_expires_s)
+
+
+def next_look(of: Attempt, rung_at: datetime | None, state: str) -> datetime | None:
+    """When an attempt that is in `state` now is looked at again: by the short ladder from its last
+    ring, by the long one from its beginning. None: not any more.
+
+    One that brought no order on its way is looked at once more when its time is over: its order
+    may wait until then.
+    """
+    settings = config.current()
+    now, end = clock.now(), expires_at(of.created_at)
+    if state in ("refused", "ended") or (state == "paid" and of.is_fee_known):
+        return None if of.pays or end <= now else end
+    ladder_s = settings.payment_ladder_s
+    if state == "asked":
+        ladder_s = settings.payment_start_ladder_s
+    moments = [one for one in _after(of.created_at, ladder_s) if one < end]
+    moments += [end, *_after(end, settings.payment_watch_ladder_s)]
+    if rung_at is not None and state != "paid":
+        moments += _after(rung_at, settings.payment_rung_ladder_s)
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _after(begin: datetime, ladder_s: Sequence[float]) -> list[datetime]:
+    return [begin + clock.delta(step) for step in ladder_s]

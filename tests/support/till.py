@@ -1,0 +1,265 @@
+"""A shop that takes money online: our side in process, the fake gateway without a socket, and people
+who pay at it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from core import cases, catalog, leases, online, orders, outbox, proof, stores
+from core.base import clock, tenancy
+from core.base.db import db
+from core.cases import Case
+from core.online import OnlinePayment
+from core.orders import Order
+from fulfilment import jobs
+from fulfilment.buying import call_log
+from integrations.paystack.client import Paystack
+from integrations.paystack_sandbox import app as fake_gateway
+from integrations.paystack_sandbox.store import TEST_KEY, Store
+from integrations.sandbox.clock import Clock
+from tests.support.settings import Using
+
+SWITCH = (
+    "INSERT INTO settings (key, value) VALUES ('pay_online', '{}') ON CONFLICT DO NOTHING",
+    "UPDATE stores SET pay_online = true WHERE slug = 'ama'",
+    # a price that leaves the agent price after the fee
+    "UPDATE store_bundles SET price_pesewas = price_pesewas + 200",
+)
+SETTINGS = {"paystack_secret_key": TEST_KEY, "paystack_mode": "test"}
+_numbers = itertools.count(1)
+
+
+class Till:
+    """Orders that are paid online; one instance a test. Payments are looked after by `work`."""
+
+    def __init__(
+        self,
+        app: Flask,
+        folder: Path,
+        jump: Callable[[float], None],
+        superuser: psycopg.Connection[Any],
+    ) -> None:
+        self.app, self.jump = app, jump
+        for statement in SWITCH:
+            superuser.execute(statement)
+        self.fake = fake_gateway.create(Store(folder / "gateway.db"), clock=Clock())
+        over = httpx.WSGITransport(app=self.fake)
+        self.tools = httpx.Client(base_url="http://127.0.0.1:9", transport=over)
+        self.client = Paystack(
+            TEST_KEY,
+            mode="test",
+            on_call=call_log.record,
+            clock=clock.now,
+            base_url="http://127.0.0.1:9",
+            transport=over,
+        )
+        app.extensions["payments"] = self.client
+
+    def close(self) -> None:
+        self.app.extensions["payments"] = None
+        self.tools.close()
+        self.fake.gateway.webhooks.drain()
+        self.fake.close()
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Work in ama's store as a job does; a context of its own, as pages have theirs."""
+        with self.app.app_context():
+            store = stores.by_slug("ama")
+            assert store is not None
+            with tenancy.inside(store.id):
+                yield
+
+    @contextmanager
+    def across(self) -> Iterator[None]:
+        with self.app.app_context(), tenancy.across_stores():
+            yield
+
+    def order(self) -> Order:
+        """One that waits for its payment, as the press on the review page makes it."""
+        with self.inside():
+            line = catalog.shelf()[0]
+            number = next(_numbers)
+            return orders.place(
+                bundle_id=line.bundle_id,
+                recipient_msisdn=f"+23324{2_000_000 + number}",
+                idempotency_key=f"till-{number:020}",
+                online=True,
+            ).order
+
+    def opened(self) -> Order:
+        """One whose page at the gateway is there."""
+        order = self.order()
+        self.work()
+        assert self.attempts(order)[0].state == "open"
+        return order
+
+    def work(self) -> int:
+        """Look after every payment that is due, as the relay and the worker would. Returns how many
+        were."""
+        of = outbox.OutboxRow.kind == "watch_payment"
+        with self.across():
+            leased = leases.lease_due(100, of=of)
+        for outbox_id, lease_no in leased:
+            with self.app.app_context():
+                jobs.run(outbox_id, lease_no)
+        return len(leased)
+
+    def pass_by(self, seconds: float) -> None:
+        """So much time passes, and whatever falls due meanwhile is done at its own moment."""
+        until = clock.now().timestamp() + seconds
+        while (at := self.next_at()) is not None and at < until:
+            self._jump_to(at + 0.01)
+            self.work()
+        self._jump_to(until)
+        self.work()
+
+    def next_at(self) -> float | None:
+        """When the next payment is looked at."""
+        row = outbox.OutboxRow
+        with self.across():
+            rows = db.session.scalars(
+                select(row).where(row.kind == "watch_payment", row.done_at.is_(None))
+            ).all()
+            due = [max(one.due_at, one.lease_until or one.due_at) for one in rows]
+        return min(moment.timestamp() for moment in due) if due else None
+
+    def _jump_to(self, moment: float) -> None:
+        wait = max(0.0, moment - clock.now().timestamp())
+        self.fake.gateway.clock.advance(wait)
+        self.fake.tick()
+        self.jump(wait)
+
+    def pay(self, reference: str, act: str = "approve", **changes: Any) -> None:
+        """Somebody does this at the gateway: approve, decline, leave, approve_raised."""
+        self._tool(
+            "/act",
+            kind="payment",
+            act=act,
+            reference=reference,
+            world="test",
+            **changes,
+        )
+
+    def plan(self, fault: str, call: str, **more: Any) -> None:
+        """The gateway's next misbehaviour."""
+        self._tool("/faults", plan=[{"fault": fault, "call": call, **more}])
+
+    def knobs(self, **changes: Any) -> None:
+        self._tool("/knobs", **changes)
+
+    def _tool(self, path: str, **body: Any) -> None:
+        answer = self.tools.post(f"/sandbox{path}", json=body)
+        assert answer.status_code == 200, answer.text
+
+    def attempts(self, order: Order) -> list[OnlinePayment]:
+        """The attempts for an order, newest first."""
+        with self.inside():
+            db.session.rollback()
+            return list(online.of_order(order.id))
+
+    def reference(self, order: Order) -> str:
+        return self.attempts(order)[0].reference
+
+    def read(self, order: Order) -> Order:
+        with self.inside():
+            db.session.rollback()
+            return orders.by_id(order.id)
+
+    def state(self, order: Order) -> str:
+        return self.read(order).state
+
+    def cases(self) -> list[str]:
+        with self.across():
+            return [case.kind for case in cases.open_cases(100)]
+
+    def case(self, kind: str) -> Case:
+        with self.across():
+            return next(one for one in cases.open_cases(100) if one.kind == kind)
+
+    def settled(self, kind: str) -> Case:
+        with self.across():
+            return db.session.scalars(
+                select(Case).where(Case.kind == kind, Case.closed_at.is_not(None))
+            ).one()
+
+    def balances(self) -> dict[str, int]:
+        """The accounts of online payments, ama's and the platform's, that are not at zero."""
+        names = ("gateway", "gateway_fees", "customer_funds", "refund_due", "held")
+        names += ("earnings_pending", "dispute_loss")
+        with self.across():
+            db.session.rollback()
+            rows = db.session.connection().exec_driver_sql(
+                "SELECT name, balance_pesewas FROM accounts WHERE (store_id IS NULL OR store_id ="
+                " (SELECT id FROM stores WHERE slug = 'ama'))"
+            )
+            found = {name: pesewas for name, pesewas in rows if name in names}
+        return {name: pesewas for name, pesewas in found.items() if pesewas}
+
+    def store_balance(self, account: str) -> int:
+        """What ama has in an account, as the books write it."""
+        with self.across():
+            found = db.session.connection().exec_driver_sql(
+                f"SELECT balance_pesewas FROM accounts WHERE name = '{account}' AND store_id ="
+                " (SELECT id FROM stores WHERE slug = 'ama')"
+            )
+            return int(found.scalar_one())
+
+    def initialised(self) -> int:
+        """How often the gateway was asked for a page."""
+        return int(self.fake.gateway.calls["initialize"])
+
+    def verified(self) -> int:
+        return int(self.fake.gateway.calls["verify"])
+
+    def proven(self) -> None:
+        """Nothing that the proof of the books would find."""
+        with self.across():
+            db.session.rollback()
+            assert proof.look() == []
+
+
+@pytest.fixture
+def till(
+    app: Flask,
+    tmp_path: Path,
+    jump: Callable[[float], None],
+    superuser: psycopg.Connection[Any],
+    using: Using,
+) -> Iterator[Till]:
+    """A shop that takes money online."""
+    using(**SETTINGS)
+    made = Till(app, tmp_path, jump, superuser)
+    yield made
+    made.close()
+
+
+def webhook(
+    reference: str,
+    event: str = "charge.success",
+    key: str = TEST_KEY,
+    **data: Any,
+) -> tuple[bytes, dict[str, str]]:
+    """The bytes of a webhook and its headers, signed."""
+    said = {"id": 9_007_199_254_740_993, "domain": "test", "status": "success"}
+    said |= {"reference": reference, "amount": 500, "currency": "GHS", **data}
+    body = json.dumps({"event": event, "data": said}, separators=(",", ":")).encode()
+    signature = hmac.new(key.encode(), body, hashlib.sha512).hexdigest()
+    headers = {
+        "X-Paystack-Signature": signature,
+        "Content-Type": "application/json",
+    }
+    return body, headers
