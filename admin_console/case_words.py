@@ -30,6 +30,13 @@ SHORT = {
     "rounding": "Rounding",
     "told_unanswered": "Payments unanswered",
     "not_received": "Not received",
+    "payout_differs": "Other payouts",
+    "payout_contradicts": "Payouts contradicted",
+    "payout_needs_owner": "Payouts want a code",
+    "payout_slow": "Slow payouts",
+    "payout_broken": "Payouts: our errors",
+    "payouts_refused": "Payouts refused",
+    "gateway_balance": "Gateway's balance",
 }
 
 _BUTTONS: dict[Action, str] = {

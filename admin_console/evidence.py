@@ -43,10 +43,18 @@ _NAMES = {
     "found": "What does not hold",
     "rounded_pesewas": "Rounded by then",
     "day": "On",
+    "gateway_says": "The gateway said",
+    "reference": "Reference",
+    "recipient_code": "Recipient at the gateway",
+    "payout_is": "Our payout was",
+    "gateway_pesewas": "The gateway holds",
+    "least_pesewas": "At least, by our books",
+    "most_pesewas": "At most, by our books",
+    "what": "What to do",
 }
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
 _OUR_STATE = frozenset({"order_is", "state"})
-_QUOTED = frozenset({"supplier_says", "said", "reason"})
+_QUOTED = frozenset({"supplier_says", "said", "reason", "gateway_says"})
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,13 @@ KINDS = {
     "rounding": "Rounding adds up: more than GH₵ 1 in one day",
     "told_unanswered": "A store does not answer a customer who says they have paid",
     "not_received": "A store does not answer a customer whose data has not come",
+    "payout_differs": "The gateway's record of a payout is not what we asked for",
+    "payout_contradicts": "The gateway's news contradicts a payout that is over",
+    "payout_needs_owner": "The gateway asks for a code before it pays out",
+    "payout_slow": "A payout is on its way for too long",
+    "payout_broken": "An error of ours keeps a payout from moving",
+    "payouts_refused": "The gateway takes no payouts of ours",
+    "gateway_balance": "The gateway's balance is not what our books say",
 }
 JUDGED_ONCE = frozenset(
     {"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"}

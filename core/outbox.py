@@ -41,14 +41,22 @@ Kind = Literal[
     "prove_books",
     "play_test_order",
     "notify_device",
+    "check_payout_account",
+    "send_payout",
+    "read_gateway",
 ]
-SUBJECTS: dict[str, Literal["order", "platform", "device"]] = {
+SUBJECTS: dict[
+    str, Literal["order", "platform", "device", "payout_account", "payout"]
+] = {
     "deliver_order": "order",
     "sync_catalogue": "platform",
     "refresh_balance": "platform",
     "prove_books": "platform",
     "play_test_order": "order",
     "notify_device": "device",
+    "check_payout_account": "payout_account",
+    "send_payout": "payout",
+    "read_gateway": "platform",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -1,10 +1,10 @@
 """Online payments in the books: the rows that the accounts are the sums of, and one function for
 each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 
-`model` is the tables, `standing` says what is owed of a payment, `paying_in` takes money,
-`of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
-`switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
-is locked by its caller (`locked_payment`), after its order's.
+`model` and `paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes
+money, `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it
+away, `switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's
+row is locked by its caller (`locked_payment`), after its order's.
 """
 
 from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
@@ -16,6 +16,7 @@ from core.online.of_orders import (
     owe_of_order,
     release,
 )
+from core.online.paid_to import PayoutAccount, PayoutSchedule
 from core.online.paying_back import (
     ask_refund,
     refund_by_transfer,
@@ -39,7 +40,7 @@ from core.online.paying_out import (
     request_payout,
 )
 from core.online.standing import due, locked, locked_payment, paying
-from core.online.switch import is_on, switch_platform, switch_store
+from core.online.switch import is_on, is_on_here, switch_platform, switch_store
 from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "GatewayRefund",
     "OnlinePayment",
     "Payout",
+    "PayoutAccount",
+    "PayoutSchedule",
     "Unfit",
     "ask_refund",
     "capture",
@@ -59,6 +62,7 @@ __all__ = [
     "give_back",
     "hold",
     "is_on",
+    "is_on_here",
     "locked",
     "locked_payment",
     "loss_of",

@@ -24,6 +24,11 @@ def is_on(store_id: int) -> bool:
     return bool(db.session.scalar(found))
 
 
+def is_on_here() -> bool:
+    """Whether the platform has it on, whatever its stores say."""
+    return bool(db.session.scalar(select(exists().where(Setting.key == KEY))))
+
+
 @as_platform
 def switch_platform(on: bool, actor: Actor) -> None:
     """For all stores that have it on themselves. Writes an audit line."""

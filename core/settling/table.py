@@ -132,6 +132,13 @@ TABLE: tuple[Way, ...] = (
     _close("told_unanswered"),
     _look("not_received"),
     _close("not_received"),
+    _close("payout_differs"),
+    _close("payout_contradicts"),
+    _close("payout_needs_owner"),
+    _close("payout_slow"),
+    _close("payout_broken"),
+    _close("payouts_refused"),
+    _close("gateway_balance"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (

@@ -30,6 +30,13 @@ PLATFORM_KINDS = (
     "restored",
     "books_broken",
     "rounding",
+    "payout_differs",
+    "payout_contradicts",
+    "payout_needs_owner",
+    "payout_slow",
+    "payout_broken",
+    "payouts_refused",
+    "gateway_balance",
 )
 ORDER_KINDS = tuple(kind for kind in KINDS if kind not in PLATFORM_KINDS)
 STATES = (
