@@ -34,9 +34,15 @@ from core.orders import watching
 from edge.hosts import Makola
 from edge.limits import valkey
 from edge.logs import log
-from fulfilment import relay, webhooks
+from fulfilment import (
+    payout_approval,  # noqa: F401 - its address registers itself
+    relay,
+    webhooks,
+)
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
+from integrations.payments_port import Payments
+from integrations.paystack.client import Paystack
 from integrations.ports import Supplier
 from integrations.push_port import Push
 from integrations.webpush import WebPush
@@ -118,6 +124,7 @@ def _create_app(settings: Config, supplier: Supplier | None) -> Flask:
     app.cli.add_command(push_key_command)
     app.extensions["supplier"] = supplier or data_mart(settings)
     app.extensions["push"] = web_push(settings)
+    app.extensions["payments"] = paystack(settings)
     outbox.ring = relay.ring
     watching.keep, watching.keep_look = relay.watch, relay.look
     return app
@@ -195,6 +202,21 @@ def data_mart(settings: Config) -> Supplier:
         webhook_data_key=settings.webhook_data_key,
         webhook_body_secret=settings.webhook_body_secret,
         webhook_static_token=settings.webhook_static_token,
+    )
+
+
+def paystack(settings: Config) -> Payments | None:
+    """The account that takes payments and pays out; None without its key."""
+    if not settings.paystack_secret_key:
+        return None
+    return Paystack(
+        settings.paystack_secret_key,
+        mode=settings.paystack_mode,
+        on_call=call_log.record,
+        clock=clock.now,
+        base_url=settings.paystack_api_url,
+        previous_key=settings.paystack_previous_key,
+        scale=clock.seconds,
     )
 
 

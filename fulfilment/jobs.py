@@ -18,11 +18,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core import leases, orders, outbox
+from core import payouts as core_payouts
 from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
 from core.base.db import transaction
 from core.leases import Lease
-from fulfilment import catalog_sync, notices, prove, testing
+from fulfilment import catalog_sync, notices, payouts, prove, testing
 from fulfilment.buying import balance, steps
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
@@ -45,6 +46,9 @@ HANDLERS: dict[str, Handler] = {
     "prove_books": Handler(prove.prove),
     "play_test_order": Handler(testing.play, testing.begin),
     "notify_device": Handler(notices.tell),
+    "check_payout_account": Handler(payouts.check_account),
+    "send_payout": Handler(payouts.send),
+    "read_gateway": Handler(payouts.read_balance),
 }
 
 
@@ -142,7 +146,9 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     """A bug of ours stopped this row: look again later, not at once and for ever, and tell a
     person."""
     name = type(bug).__name__
-    if outbox.SUBJECTS[lease.kind] == "device":
+    if outbox.SUBJECTS[lease.kind] in ("device", "payout", "payout_account"):
+        if lease.kind == "send_payout":
+            core_payouts.sending.broken(lease.subject_id, name)
         leases.finish(lease, clock.after(_AGAIN_S))
         return
     if outbox.SUBJECTS[lease.kind] != "order":
