@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 
 from core import audit, outbox
 from core.audit import SYSTEM, Actor
@@ -146,18 +146,22 @@ def turn_down(account_id: int, words: str, actor: Actor) -> bool:
 def asked(limit: int) -> list[tuple[PayoutAccount, Store]]:
     """Numbers that wait for a person's word, the oldest first; not those that were followed by
     another."""
-    later = PayoutAccount.__table__.alias()
-    is_followed = exists().where(
-        later.c.store_id == PayoutAccount.store_id, later.c.id > PayoutAccount.id
-    )
     rows = db.session.execute(
         select(PayoutAccount, Store)
         .join(Store, Store.id == PayoutAccount.store_id)
-        .where(PayoutAccount.state == "asked", ~is_followed)
+        .where(PayoutAccount.state == "asked", ~is_followed())
         .order_by(PayoutAccount.id)
         .limit(limit)
     )
     return [(found, store) for found, store in rows]
+
+
+def is_followed() -> ColumnElement[bool]:
+    """In a statement: whether the store has named another number since."""
+    later = PayoutAccount.__table__.alias()
+    return exists().where(
+        later.c.store_id == PayoutAccount.store_id, later.c.id > PayoutAccount.id
+    )
 
 
 def _is(before: PayoutAccount, number: str, network: str) -> bool:

@@ -17,9 +17,12 @@ from sqlalchemy import Row, func, select, text
 from core.base import clock, config
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
+from core.catalog import Setting
 from core.ledger import Account
-from core.online import Payout, payable
+from core.online import Payout, PayoutAccount, payable
 from core.online.model import OPEN_PAYOUT
+from core.payouts import stopping
+from core.payouts.accounts import is_followed
 from core.stores import Store
 
 NEWEST = 30
@@ -65,6 +68,15 @@ class Drawn:
     before_pesewas: int
     came_pesewas: int
     left_pesewas: int
+
+
+@dataclass(frozen=True)
+class ForPeople:
+    """What waits for a person of the platform: payouts, numbers; and since when all are stopped."""
+
+    payouts: int
+    numbers: int
+    stopped_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,25 @@ def waiting(limit: int) -> list[Listed]:
         .limit(limit)
     )
     return [Listed(payout, store) for payout, store in rows]
+
+
+@needs_across_stores
+def for_people() -> ForPeople:
+    """The same in figures, in one statement."""
+    asks = Payout.state.in_(("requested", "needs_owner"))
+    row = db.session.execute(
+        select(
+            select(func.count()).select_from(Payout).where(asks).scalar_subquery(),
+            select(func.count())
+            .select_from(PayoutAccount)
+            .where(PayoutAccount.state == "asked", ~is_followed())
+            .scalar_subquery(),
+            select(Setting.value).where(Setting.key == stopping.KEY).scalar_subquery(),
+        )
+    ).one()
+    payouts, numbers, stop = row
+    since = datetime.fromisoformat(stop["since"]) if stop else None
+    return ForPeople(int(payouts), int(numbers), since)
 
 
 @needs_across_stores

@@ -28,6 +28,7 @@ from tests.support.payouts_desk import (
     OTHER,
     UNNAMED,
     Payday,
+    paydays,
 )
 from tests.support.settings import Using
 
@@ -42,17 +43,9 @@ def make_payday(
     tmp_path: Path,
     superuser: psycopg.Connection[Any],
     jump: Callable[[float], None],
-    ama: int,
 ) -> Iterator[Callable[..., Payday]]:
-    made: list[Payday] = []
-
-    def build(**knobs: Any) -> Payday:
-        made.append(Payday(context, ama, tmp_path, superuser, jump, **knobs))
-        return made[-1]
-
-    yield build
-    for one in made:
-        one.close()
+    with paydays(context, tmp_path, superuser, jump) as build:
+        yield build
 
 
 @pytest.fixture

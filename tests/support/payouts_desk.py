@@ -4,7 +4,9 @@ what is due, and a wire that loses what a test says."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import tables_owner
 from flask import Flask
 from sqlalchemy import select
 
-from core import cases, catalog, leases, online, orders, payouts
+from core import cases, catalog, leases, online, orders, payouts, stores
 from core.accounts import users
 from core.audit import Actor
 from core.base import clock, tenancy
@@ -105,12 +107,14 @@ class Payday:
         self.ama = Actor("agent", AMA, ama.id)
         with_second_step(ama.id)
 
-    def earned(self, profit: int = 6_000) -> None:
-        """One order, paid online, delivered and a day old."""
+    def earned(self, *profits: int) -> None:
+        """Orders, paid online, delivered and a day old; one of GH₵ 60 unless some are named. Those
+        of before grow older by a day too."""
         tenancy.clear()
         tenancy.use(self.store_id, as_platform=True)
-        order, _payment = self.scene.paid(extra=profit, fee=0)
-        self.scene.to("completed", order)
+        for profit in profits or (6_000,):
+            order, _payment = self.scene.paid(extra=profit, fee=0)
+            self.scene.to("completed", order)
         self.scene.day_later()
         tenancy.clear()
 
@@ -249,6 +253,33 @@ class Payday:
     def close(self) -> None:
         self.app.extensions["payments"] = None
         self.sandbox.close()
+
+
+def apart(request: Callable[[], Any]) -> Any:
+    """Make a request of a visitor's in a thread of its own: the desk has a context open here, and
+    one request must not find what the one before it left in it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(request).result()
+
+
+@contextmanager
+def paydays(
+    app: Flask, folder: Path, superuser: psycopg.Connection[Any], jump: Any
+) -> Iterator[Callable[..., Payday]]:
+    """Makes them for ama, and ends them."""
+    store = stores.by_slug("ama")
+    assert store is not None
+    made: list[Payday] = []
+
+    def build(**knobs: Any) -> Payday:
+        own = folder / str(len(made))
+        own.mkdir()
+        made.append(Payday(app, store.id, own, superuser, jump, **knobs))
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.close()
 
 
 def with_second_step(user_id: int) -> None:
