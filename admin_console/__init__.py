@@ -23,6 +23,7 @@ from admin_console import (  # noqa: F401 - the views register themselves on bp
     funding,
     orders,
     overview,
+    payouts,
     people,
     stores,
     supplier,

@@ -36,6 +36,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     orders,
     own_store,
     payments,
+    payouts,
     people,
     pressing,
     price_history,

@@ -39,6 +39,9 @@ MONEY_AND_PEOPLE = {
             "/people",
             "/people/<member_id>/role",
             "/people/<member_id>/remove",
+            "/payouts",
+            "/payouts/number",
+            "/payouts/schedule",
         }
     ),
     hosts.CONSOLE: frozenset(
@@ -49,6 +52,9 @@ MONEY_AND_PEOPLE = {
             "/cases/<case_id>/<action>",
             "/people/<user_id>/reset",
             "/people/<user_id>/second-step-off",
+            "/payouts/<payout_id>/approve",
+            "/payouts/numbers/<account_id>/accept",
+            "/payouts/go",
         }
     ),
 }
