@@ -40,6 +40,7 @@ from core.online.paying_out import (
     request_payout,
 )
 from core.online.standing import due, locked, locked_payment, paying
+from core.online.stopped import stop_payouts
 from core.online.switch import is_on, is_on_here, switch_platform, switch_store
 from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
 
@@ -82,6 +83,7 @@ __all__ = [
     "request_payout",
     "reverse",
     "settlement",
+    "stop_payouts",
     "switch_platform",
     "switch_store",
     "top_up",

@@ -57,13 +57,18 @@ def cancel(store_id: int, payout_id: int, actor: Actor) -> bool:
 
 @inside_use_case
 def call_off(found: Payout, words: str, actor: Actor) -> None:
-    """End a locked payout before it was sent. Raises `BadPayout`."""
+    """End a locked payout before it was sent. One that was, and is to be sent again since the
+    gateway knows nothing of it, is not: a gateway that is slower than that proof would pay it.
+    Raises `BadPayout`."""
+    no = BadPayout(
+        "It is at the gateway already, or over: nothing was changed. Look at it again."
+    )
+    if found.sent_at is not None:
+        raise no
     try:
         payout_returned(found, "cancelled", actor)
     except Unfit:
-        raise BadPayout(
-            "It is at the gateway already, or over: nothing was changed. Look at it again."
-        ) from None
+        raise no from None
     found.words = words
     detail = {"amount_pesewas": found.amount_pesewas, "reference": found.reference}
     if words:

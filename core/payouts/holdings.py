@@ -24,6 +24,7 @@ from core.catalog import Setting
 from core.ledger import Account
 from core.online import GatewayRefund, OnlinePayment, Payout
 from core.online.model import OPEN_PAYOUT, OPEN_REFUND
+from core.online.stopped import stop_payouts
 from core.payouts import stopping
 
 CASE = ("gateway_balance", "gateway")
@@ -109,7 +110,7 @@ def _stop(balance_pesewas: int, may_be: Range, first: datetime) -> None:
             "since": first.isoformat(),
         },
     )
-    stopping.put_down(
+    stop_payouts(
         f"The gateway holds {money.cedis(balance_pesewas)}; by our books it is"
         f" {money.cedis(may_be.least_pesewas)} to {money.cedis(may_be.most_pesewas)}.",
         SYSTEM,

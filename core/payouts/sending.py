@@ -91,7 +91,7 @@ def refused(payout_id: int, kind: str, message: str) -> datetime | None:
         if found.state != "submitting" or kind == "duplicate_reference":
             return clock.now()  # the look-up says how it stands
         if kind in OUR_SIDE:
-            found.state = "approved"
+            found.state, found.sent_at = "approved", None
             return clock.after(config.current().payout_parked_s)
         payout_returned(found, "rejected", SYSTEM)
         found.words = f"The gateway did not take it: {message}"[:200]
@@ -111,7 +111,7 @@ def not_sent(payout_id: int) -> datetime | None:
     with transaction():
         found = locked(Payout, payout_id)
         if found.state == "submitting":
-            found.state = "approved"
+            found.state, found.sent_at = "approved", None
         return clock.after(config.current().payout_ladder_s[1])
 
 

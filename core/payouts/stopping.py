@@ -1,46 +1,26 @@
-"""Whether anything is paid out now: a person of the platform stops it and lets it go on; it stops
-by itself when the gateway's balance is not what our books say (`holdings`)."""
+"""A person of the platform stops all payouts and lets them go on; they stop by themselves when the
+gateway's balance is not what our books say (`holdings`), and in a restored database."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
 
 from core import audit
 from core.audit import Actor
-from core.base import clock, text_input
-from core.base.db import db, transaction
-from core.base.preconditions import inside_use_case, needs_across_stores
+from core.base import text_input
+from core.base.db import transaction
+from core.base.preconditions import needs_across_stores
 from core.catalog import Setting
+from core.online.stopped import KEY, Stop, stop_payouts, stopped
 from core.outbox import OutboxRow, make_due
 from core.payouts.refusing import BadPayout
 
-KEY = "payouts_stopped"
+__all__ = ["KEY", "OUTSIDE", "SENTENCE", "Stop", "go_on", "stop", "stopped"]
+
 OUTSIDE = "gateway_outside"
 """Since when the gateway's balance is not what it may be (`holdings`)."""
 SENTENCE = "Nothing is paid out at the moment, for any store. Your earnings stay."
 SHORTEST_WORDS = 3
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Since when nothing is paid out, who said so and why."""
-
-    since: datetime
-    by: str
-    why: str
-
-
-def stopped() -> Stop | None:
-    """None while payouts go on."""
-    found = db.session.scalar(select(Setting.value).where(Setting.key == KEY))
-    if found is None:
-        return None
-    since, by, why = (str(found[name]) for name in ("since", "by", "why"))
-    return Stop(datetime.fromisoformat(since), by, why)
 
 
 @needs_across_stores
@@ -51,22 +31,7 @@ def stop(why: str, actor: Actor) -> bool:
     if len(why) < SHORTEST_WORDS:
         raise BadPayout("Say why: it stands on this page until payouts go on.", "why")
     with transaction():
-        return put_down(why, actor)
-
-
-@inside_use_case
-def put_down(why: str, actor: Actor) -> bool:
-    """`stop`, in an open use case."""
-    value = {"since": clock.now().isoformat(), "by": actor.name, "why": why}
-    made = db.session.scalar(
-        insert(Setting)
-        .values(key=KEY, value=value)
-        .on_conflict_do_nothing()
-        .returning(Setting.key)
-    )
-    if made is not None:
-        audit.write(actor, "stop_payouts", "platform", {"reason": why})
-    return made is not None
+        return stop_payouts(why, actor)
 
 
 @needs_across_stores

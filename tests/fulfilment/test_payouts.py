@@ -15,7 +15,7 @@ import tables_owner
 from flask import Flask
 from visitors import Visitor
 
-from core import outbox, payouts
+from core import online, orders, outbox, payouts
 from core.audit import SYSTEM, Actor
 from core.base import config, tenancy
 from core.online import Payout
@@ -366,6 +366,52 @@ def test_an_unanswered_look_between_two_not_found_starts_over(payday: Payday) ->
     payday.work()
     assert payday.read(payout).missing_since is None
     assert payday.wire.sent == [payout.reference]
+
+
+def test_a_ring_between_two_not_found_proves_nothing_sooner(payday: Payday) -> None:
+    payout = payday.ask()
+    payday.wire.plan = ["lost_before"]
+    payday.work()
+    settings = config.current()
+    payday.pass_(settings.grace_s + 1)
+    payday.work()
+    for _ in range(2):
+        payday.pass_(60)
+        payday.ring(payout.reference)
+        payday.work()
+    assert payday.read(payout).state == "submitting"
+    assert payday.wire.sent == [payout.reference]
+
+
+def test_one_that_may_have_gone_is_not_cancelled(payday: Payday) -> None:
+    """Proven absent after a call without an answer, and about to be sent again: a gateway that is
+    slower than the proof would pay it beside the earnings that are free again."""
+    payout = payday.ask()
+    payday.wire.plan = ["lost_before"]
+    payday.work()
+    settings = config.current()
+    with tenancy.across_stores():
+        payouts.stopping.stop("Looking into it", OWNER)
+    payday.pass_(settings.grace_s + 1)
+    payday.work()
+    payday.pass_(settings.payout_absence_gap_s + 1)
+    payday.work()
+    assert payday.read(payout).state == "approved"
+    with pytest.raises(BadPayout, match="at the gateway already"):
+        payouts.asking.cancel(payday.store_id, payout.id, payday.ama)
+    with tenancy.across_stores():
+        with pytest.raises(BadPayout, match="at the gateway already"):
+            payouts.deciding.refuse(payout.id, "No.x", OWNER)
+        payouts.stopping.go_on(OWNER)
+    assert payday.settle(payout).state == "paid" and payday.paid_out() == 5_900
+
+
+def test_one_that_was_refused_for_now_may_be_cancelled(payday: Payday) -> None:
+    payday.knobs(starter=True)
+    payout = payday.ask()
+    payday.work()
+    assert payouts.asking.cancel(payday.store_id, payout.id, payday.ama)
+    assert payday.payable() == 6_000
 
 
 def test_a_repeat_that_the_gateway_knows_is_looked_up(
@@ -750,6 +796,19 @@ def test_going_on_looks_anew(payday: Payday) -> None:
         payouts.stopping.go_on(OWNER)
     read_balance(payday)
     assert stop_of(payday) is None  # once outside, since it goes on
+
+
+def test_in_a_restored_database_payouts_stand_still(payday: Payday) -> None:
+    """It knows nothing of what was paid out since its backup."""
+    with tenancy.across_stores():
+        assert orders.note_restore(told=True) is not None
+    assert stop_of(payday) is None  # nobody pays online here
+    online.switch_platform(True, SYSTEM)
+    with tenancy.across_stores():
+        orders.note_restore(told=True)
+    stop = stop_of(payday)
+    assert stop is not None and "restored" in stop.why
+    assert payday.offer().problem.startswith("Nothing is paid out")
 
 
 def test_a_gateway_that_says_nothing_stops_nothing(

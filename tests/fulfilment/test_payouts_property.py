@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import tables_owner
 from flask import Flask
 
 from core import payouts
@@ -25,9 +26,10 @@ from core.payouts import BadPayout
 from tests.support.payouts_desk import Payday, paydays
 from tests.support.settings import Using
 
-RUNS, STEPS = int(os.environ.get("PAYOUT_RUNS", "6")), 40
+RUNS, STEPS = int(os.environ.get("PAYOUT_RUNS", "4")), 25
 ACCIDENTS = ("died_before", "died_after", "lost", "lost_before", "died", "", "", "")
 PEOPLE = (Actor("owner", "Owner", 901), Actor("owner", "Finance", 902))
+BACK = "('failed', 'rejected', 'cancelled', 'reversed')"
 OVER = ("paid", "failed", "rejected", "reversed", "cancelled")
 
 
@@ -52,16 +54,14 @@ class Story:
         self.earned = 0
 
     def step(self) -> None:
-        self.draw.choice(
-            (self.earn, self.ask, self.work, self.work, self.work, self.ring)
-            + (self.wait, self.wait, self.mood, self.cancel, self.say_yes)
-            + (self.plan, self.stop, self.twice)
-        )()
+        self.draw.choices(
+            (self.payday_by_accident, self.work, self.ring, self.wait, self.mood)
+            + (self.cancel, self.say_yes, self.stop, self.ask),
+            weights=(5, 4, 2, 4, 1, 1, 1, 1, 1),
+        )[0]()
 
     def earn(self) -> None:
-        profit = self.draw.randrange(2_200, 9_000)
-        self.payday.earned(profit)
-        self.earned += profit
+        self.payday.earned(self.draw.randrange(2_200, 9_000))
 
     def ask(self) -> None:
         try:
@@ -83,6 +83,20 @@ class Story:
 
     def plan(self) -> None:
         self.payday.wire.plan = self.draw.choices(ACCIDENTS, k=3)
+
+    def payday_by_accident(self) -> None:
+        """Money, a new day, a payout that people say yes to, and something goes wrong in it."""
+        self.earn()
+        for _ in range(3):
+            self.payday.pass_(28_800)
+            self.payday.work()
+        with tenancy.across_stores():
+            payouts.stopping.go_on(PEOPLE[0])
+        self.ask()
+        for _ in range(2):
+            self.say_yes()
+        self.plan()
+        self.twice()
 
     def mood(self) -> None:
         self.payday.knobs(
@@ -121,18 +135,14 @@ class Story:
                 payouts.stopping.go_on(PEOPLE[0])
 
     def all(self) -> list[Payout]:
+        """The newest; older ones are over."""
         with tenancy.inside(self.payday.store_id):
-            ids = [one.id for one in payouts.listing.newest(self.payday.store_id, 99)]
+            ids = [one.id for one in payouts.listing.newest(self.payday.store_id, 3)]
         return [self.payday.read(id_) for id_ in ids]
 
     def never_twice(self) -> None:
-        """At each moment: no more has left the gateway than was set aside or is paid."""
-        left = [
-            p for p in self.all() if p.state not in ("failed", "rejected", "cancelled")
-        ]
-        left = [p for p in left if p.state != "reversed"]
-        assert self.payday.paid_out() <= sum(p.amount_pesewas for p in left)
-        assert self.payday.paid_out() <= self.earned
+        """At each moment: no more has left the gateway than is set aside here, or is paid."""
+        assert self.payday.paid_out() <= _sum(f"state NOT IN {BACK}")
 
     def to_the_end(self) -> None:
         """Nothing goes wrong any more: all that was asked for comes to an end."""
@@ -160,16 +170,21 @@ class Story:
 
 @pytest.mark.slow(seconds=8)
 def test_earnings_are_never_paid_twice(payday: Payday, using: Using) -> None:
-    using(payout_by_itself_pesewas=7_000)
+    using(payout_by_itself_pesewas=9_000)
     for seed in range(RUNS):
         story = Story(payday, seed)
-        before, story.earned = payday.paid_out(), payday.paid_out() + payday.payable()
         for _ in range(STEPS):
             story.step()
             story.never_twice()
         story.to_the_end()
         story.never_twice()
-        paid = [one for one in story.all() if one.state == "paid"]
-        assert payday.paid_out() == sum(one.amount_pesewas for one in paid), seed
-        assert payday.paid_out() >= before
+        assert payday.paid_out() == _sum("state = 'paid'"), seed
         payday.proven()
+    assert len(payday.transfers()) > 3 * RUNS  # or nothing was tried
+
+
+def _sum(where: str) -> int:
+    found = tables_owner.read(
+        f"SELECT coalesce(sum(amount_pesewas), 0) FROM payouts WHERE {where}"
+    )
+    return int(found[0])
