@@ -33,7 +33,13 @@ from core.orders import watching
 from edge.hosts import Makola
 from edge.limits import valkey
 from edge.logs import log
-from fulfilment import gateway_hooks, payment_line, relay, webhooks
+from fulfilment import (
+    gateway_hooks,
+    payment_line,
+    payout_approval,  # noqa: F401 - its address registers itself
+    relay,
+    webhooks,
+)
 from fulfilment.buying import call_log
 from integrations.datamart.client import DataMart
 from integrations.payments_port import Payments

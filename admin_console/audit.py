@@ -78,6 +78,18 @@ DEEDS = security_events.EVENTS | {
     "describe_customer": "changed name or note of",
     "block_customer": "blocked",
     "unblock_customer": "unblocked",
+    "payout_number": "named another number for the earnings of",
+    "payout_number_accepted": "accepted the payout number of",
+    "payout_number_refused": "refused the payout number of",
+    "ask_payout": "asked for a payout of",
+    "cancel_payout": "called off a payout of",
+    "approve_payout_first": "said the first yes to a payout of",
+    "approve_payout": "approved a payout of",
+    "weekly_payouts_on": "has each Monday paid out to",
+    "weekly_payouts_off": "has no Monday paid out any more to",
+    "stop_payouts": "stopped all payouts of",
+    "resume_payouts": "let payouts go on of",
+    "ask_read_gateway": "asked for the gateway's balance",
     "forget_customer": "masked a customer's number in finished orders of",
 }
 

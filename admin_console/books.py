@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, progress_panel, proof_strip, store_figures
 from admin_console.auth import needs
-from core import ledger, outbox, proof, reconcile, store_list
+from core import ledger, online, outbox, payouts, proof, reconcile, store_list
 from core.audit import Actor
 from core.base import clock, config
 from core.supplier import supply
@@ -47,6 +47,7 @@ def show_books() -> str:
         owed_pesewas=platform["margin"] + wallets_pesewas + held_pesewas,
         variance=store_figures.account_lines("price_variance", VARIANCE_LINES),
         rounding_pesewas=reconcile.rounding_today(supply.state()),
+        has_payouts=online.platform_is_on() or bool(payouts.listing.ended(1)),
         **_panel(progress_panel.of_request()),
     )
 

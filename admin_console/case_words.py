@@ -40,6 +40,13 @@ SHORT = {
     "refund_details": "Refunds without an address",
     "refund_poor": "No money to refund",
     "refund_strange": "Strange refunds",
+    "payout_differs": "Other payouts",
+    "payout_contradicts": "Payouts contradicted",
+    "payout_needs_owner": "Payouts want a code",
+    "payout_slow": "Slow payouts",
+    "payout_broken": "Payouts: our errors",
+    "payouts_refused": "Payouts refused",
+    "gateway_balance": "Gateway's balance",
 }
 
 _BUTTONS: dict[Action, str] = {

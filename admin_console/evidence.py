@@ -50,10 +50,17 @@ _NAMES = {
     "currency": "Currency",
     "world": "The gateway's world",
     "gateway_says": "The gateway says",
+    "reference": "Reference",
+    "recipient_code": "Recipient at the gateway",
+    "payout_is": "Our payout was",
+    "gateway_pesewas": "The gateway holds",
+    "least_pesewas": "At least, by our books",
+    "most_pesewas": "At most, by our books",
+    "what": "What to do",
 }
 _PLACES = {name: place for place, name in enumerate(_NAMES)}
 _OUR_STATE = frozenset({"order_is", "state"})
-_QUOTED = frozenset({"supplier_says", "said", "reason"})
+_QUOTED = frozenset({"supplier_says", "said", "reason", "gateway_says"})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from admin_console import store_figures
 from admin_console.problem import Problem, at
-from core import catalog, fund_requests, outbox, proof
+from core import catalog, fund_requests, outbox, payouts, proof
 from core.availability import Now
 from core.base import clock, money, phones
 from core.catalog import Pause, SyncReport
@@ -174,3 +174,25 @@ def of_queue() -> list[Problem]:
             f"{waits} to be taken, the oldest since {since}. Is the worker running?",
         )
     ]
+
+
+def of_payouts() -> list[Problem]:
+    """Payouts that are stopped, and what of them waits for a person's word."""
+    found = []
+    waits = payouts.listing.for_people()
+    if waits.stopped_since is not None:
+        said = f"Nothing is paid out since {clock.shown(waits.stopped_since)}."
+        found.append(Problem("stopped", said, "/payouts", "Look at it"))
+    if waits.payouts or waits.numbers:
+        parts = [
+            f"{many} {word}{'s' if many != 1 else ''}"
+            for many, word in (
+                (waits.payouts, "payout"),
+                (waits.numbers, "payout number"),
+            )
+            if many
+        ]
+        wait = "waits" if waits.payouts + waits.numbers == 1 else "wait"
+        said = f"{' and '.join(parts)} {wait} for your word."
+        found.append(Problem("waiting", said, "/payouts", "Look at them"))
+    return found

@@ -37,6 +37,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     own_store,
     pay_online,
     payments,
+    payouts,
     people,
     pressing,
     price_history,

@@ -51,6 +51,13 @@ KINDS = {
     "refund_poor": "There is no money at the gateway to refund from",
     "refund_strange": "The gateway has a refund that is not ours",
     "payment_odd": "The gateway says something of a payment that nobody here can read",
+    "payout_differs": "The gateway's record of a payout is not what we asked for",
+    "payout_contradicts": "The gateway's news contradicts a payout that is over",
+    "payout_needs_owner": "The gateway asks for a code before it pays out",
+    "payout_slow": "A payout is on its way for too long",
+    "payout_broken": "An error of ours keeps a payout from moving",
+    "payouts_refused": "The gateway takes no payouts of ours",
+    "gateway_balance": "The gateway's balance is not what our books say",
 }
 JUDGED_ONCE = frozenset(
     {"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"}

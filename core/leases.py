@@ -44,11 +44,11 @@ class Lease:
     news_at: datetime | None = None
 
 
-def under_way(kind: str) -> int:
-    """How many rows of a kind some job works on, or is rung for."""
+def under_way(*kinds: str) -> int:
+    """How many rows of some kinds some job works on, or is rung for."""
     held = OutboxRow.lease_until > clock.now()
     query = select(func.count()).where(
-        OutboxRow.kind == kind, OutboxRow.done_at.is_(None), held
+        OutboxRow.kind.in_(kinds), OutboxRow.done_at.is_(None), held
     )
     return int(db.session.scalar(query) or 0)
 

@@ -42,8 +42,14 @@ Kind = Literal[
     "play_test_order",
     "notify_device",
     "watch_payment",
+    "check_payout_account",
+    "send_payout",
+    "read_gateway",
 ]
-SUBJECTS: dict[str, Literal["order", "platform", "device", "payment"]] = {
+SUBJECTS: dict[
+    str,
+    Literal["order", "platform", "device", "payment", "payout_account", "payout"],
+] = {
     "deliver_order": "order",
     "sync_catalogue": "platform",
     "refresh_balance": "platform",
@@ -51,6 +57,9 @@ SUBJECTS: dict[str, Literal["order", "platform", "device", "payment"]] = {
     "play_test_order": "order",
     "notify_device": "device",
     "watch_payment": "payment",
+    "check_payout_account": "payout_account",
+    "send_payout": "payout",
+    "read_gateway": "platform",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)

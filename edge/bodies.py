@@ -38,6 +38,9 @@ def table(settings: Config) -> dict[tuple[str, str], Allowance]:
         (hosts.HOOKS, "/paystack"): Allowance(
             settings.gateway_bytes, may_be_chunked=True
         ),
+        (hosts.HOOKS, "/paystack/approval"): Allowance(
+            settings.webhook_bytes, may_be_chunked=True
+        ),
         (hosts.PORTAL, "/lists"): upload,
         (hosts.PORTAL, "/store/logo"): upload,
         (hosts.PORTAL, "/payments"): Allowance(

@@ -40,6 +40,9 @@ MONEY_AND_PEOPLE = {
             "/people",
             "/people/<member_id>/role",
             "/people/<member_id>/remove",
+            "/payouts",
+            "/payouts/number",
+            "/payouts/schedule",
         }
     ),
     hosts.CONSOLE: frozenset(
@@ -52,6 +55,9 @@ MONEY_AND_PEOPLE = {
             "/payments/on",
             "/people/<user_id>/reset",
             "/people/<user_id>/second-step-off",
+            "/payouts/<payout_id>/approve",
+            "/payouts/numbers/<account_id>/accept",
+            "/payouts/go",
         }
     ),
 }

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from core import clock_changes, leases, notices, online, orders, pruning
+from core import clock_changes, leases, notices, online, orders, payouts, pruning
 from core.accounts import guessing, invitations, logins, new_devices
 from core.base import clock, config, heartbeats
 from core.base.preconditions import needs_across_stores
@@ -17,6 +17,7 @@ log = structlog.get_logger("relay")
 
 NOTICES_S = 5
 NOTICES_AT_ONCE = 3
+PAYOUTS_AT_ONCE = 2
 
 
 def watch_restore() -> None:
@@ -83,9 +84,35 @@ def room_for_notices(waiting: int) -> int:
     """How many devices may be told now, while so many jobs wait for a worker: a push service may
     take its time, and workers are there to buy, so one of them is left alone. One device at a
     time always may be told, or a busy evening would tell nobody."""
-    under_way = leases.under_way("notify_device")
-    most = min(NOTICES_AT_ONCE, config.current().workers - 1)
+    return _room(NOTICES_AT_ONCE, waiting, "notify_device")
+
+
+@needs_across_stores
+def room_for_payouts(waiting: int) -> int:
+    """How many payouts may be asked about now, by the same rule: the gateway may take a minute to
+    answer, and on Monday mornings there are many."""
+    return _room(PAYOUTS_AT_ONCE, waiting, *orders.PAYOUTS)
+
+
+def _room(at_once: int, waiting: int, *kinds: str) -> int:
+    under_way = leases.under_way(*kinds)
+    most = min(at_once, config.current().workers - 1)
     return max(0 if under_way else 1, most - under_way - waiting)
+
+
+def each_minute() -> None:
+    """Delete what customers were about to order and did not, and ask for the payouts whose Monday
+    has come."""
+    orders.prune_unplaced()
+    asked = payouts.mondays.ask_weekly()
+    if asked:
+        log.info("asked for weekly payouts", stores=asked)
+
+
+@needs_across_stores
+def wants_gateway() -> bool:
+    """Whether the gateway's balance is to be read now and then."""
+    return bool(config.current().paystack_secret_key) and online.platform_is_on()
 
 
 @needs_across_stores

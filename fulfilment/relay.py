@@ -121,7 +121,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 ask_timed()
                 heartbeats.record("relay")
                 if clock.now() >= drafts_at:
-                    orders.prune_unplaced()
+                    housekeeping.each_minute()
                     drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
                     housekeeping.tidy()
@@ -160,6 +160,7 @@ def round_once(connection: Redis) -> int:
     calls = budget.room(supply.state())
     left = calls["purchase"]
     notices = housekeeping.room_for_notices(waiting) if "notice" in turns else 0
+    payouts = housekeeping.room_for_payouts(waiting) if "payout" in turns else 0
     rung = 0
     for turn in turns:
         may = {
@@ -168,6 +169,7 @@ def round_once(connection: Redis) -> int:
             "purchase": left - waiting,
             "other": min(left, calls["other"]) - waiting,
             "notice": notices,
+            "payout": payouts,
         }[turn]
         if min(may, room - rung) <= 0:
             continue
@@ -180,7 +182,7 @@ def round_once(connection: Redis) -> int:
         )
         line_up(queue_of(connection), QUEUE, leased, first=turn == "news")
         rung += len(leased)
-        left -= 0 if turn in ("free", "notice") else len(leased)
+        left -= len(leased) if turn in ("news", "purchase", "other") else 0
     return rung
 
 
@@ -231,8 +233,7 @@ def _is_looked_at(connection: Redis) -> bool:
 
 
 def _watched(connection: Redis) -> list[int]:
-    """The orders somebody waits for, the latest first and not too many: a place in line, not a
-    claim on all of it."""
+    """The orders somebody waits for, the latest first and not too many: a place in line."""
     now = clock.now().timestamp()
     connection.zremrangebyscore(_WATCHED, "-inf", now)
     found = connection.zrevrange(_WATCHED, 0, _WATCHED_MOST - 1)
@@ -241,11 +242,13 @@ def _watched(connection: Redis) -> list[int]:
 
 @needs_across_stores
 def ask_timed() -> None:
-    """Ask for a balance read, a catalogue sync and a proof of the books when the last is old."""
+    """Ask for balances, a catalogue sync and a proof of the books when the last is old."""
     settings = config.current()
     _ask_when_old("refresh_balance", settings.balance_every_s)
     _ask_when_old("sync_catalogue", settings.catalogue_every_s)
     _ask_when_old("prove_books", settings.proof_every_s)
+    if housekeeping.wants_gateway():
+        _ask_when_old("read_gateway", settings.gateway_every_s)
 
 
 def _ask_when_old(kind: outbox.Kind, every_s: float) -> None:

@@ -41,6 +41,8 @@ STORE_TABLES = (
     "orders",
     "outbox",
     "payment_messages",
+    "payout_accounts",
+    "payout_schedules",
     "payouts",
     "postings",
     "price_moves",

@@ -297,6 +297,21 @@ class Environment:
         "who bears the fee of a payment that goes back because its agent cancelled: owner or agent",
         "owner",
     )
+    payout_least_pesewas: int = _var(
+        "MAKOLA_PAYOUT_LEAST",
+        "pesewas: the smallest payout of earnings; below GH₵ 20 its fee is more than a twentieth",
+        2_000,
+    )
+    payout_by_itself_pesewas: int = _var(
+        "MAKOLA_PAYOUT_BY_ITSELF",
+        "pesewas: payouts up to this need nobody's word; above, two people of the platform approve",
+        50_000,
+    )
+    payout_day_pesewas: int = _var(
+        "MAKOLA_PAYOUT_DAY",
+        "pesewas: the most that one store is paid out on one day, with fees",
+        500_000,
+    )
     metrics_token: str = _var(
         "MAKOLA_METRICS_TOKEN",
         "bearer token of /metrics, 22+ letters; empty turns it off",

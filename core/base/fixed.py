@@ -106,6 +106,22 @@ class FixedLimits:
     call_keep_days: int = 90
     form_bytes: int = 64 * 1024
     earnings_wait_s: int = 24 * 3_600  # from delivery until earnings may be paid out
+    payout_fee_pesewas: int = 100  # the gateway's, for a payout to mobile money
+    # a number that follows another gets nothing for so long: its people see the change first
+    payout_pause_s: int = 72 * 3_600
+    # a network that does not say whose number it is: asked again, then a person decides
+    name_check_ladder_s: tuple[int, ...] = (30, 120, 600)
+    # a payout is asked about so long after it was sent, then each time the last of them later
+    payout_ladder_s: tuple[int, ...] = (15, 30, 60, 120, 300, 600, 1_800, 3_600)
+    payout_absence_gap_s: int = 300  # between the two "not found" that prove absence
+    payout_parked_s: int = 3_600  # the gateway takes no payout now: tried again
+    payout_slow_s: int = 2 * 86_400  # on its way for so long: a person is asked
+    # one that was paid is looked at once more so long after: networks give money back
+    payout_watch_s: tuple[int, ...] = (86_400, 259_200, 604_800)
+    gateway_every_s: int = 600  # the timed read of the gateway's balance
+    gateway_break_gap_s: int = 600  # two reads outside, this far apart, stop payouts
+    # until then a payment may not be in the gateway's balance: weekend and holiday
+    settled_within_s: int = 5 * 86_400
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
     # A payment is looked up no sooner after its last look-up, however often it is rung.
     payment_ring_gap_s: int = 3

@@ -76,6 +76,8 @@ STORE = {
     "payment_messages": (
         "SELECT INSERT UPDATE(matched_at, matched_by, order_id, put_away_at, put_away_by)"
     ),
+    "payout_accounts": "SELECT",
+    "payout_schedules": "SELECT",
     "payouts": "SELECT",
     "postings": "SELECT",
     "price_moves": "SELECT INSERT",
@@ -187,9 +189,15 @@ PLATFORM = {
     "payment_messages": (
         "SELECT INSERT UPDATE(matched_at, matched_by, order_id, put_away_at, put_away_by)"
     ),
+    "payout_accounts": (
+        "SELECT INSERT UPDATE(account_name, decided_at, decided_by, recipient_code, state, tries,"
+        " words)"
+    ),
+    "payout_schedules": "SELECT INSERT UPDATE(changed_by, next_at, weekly, words)",
     "payouts": (
-        "SELECT INSERT UPDATE(approved_at, approved_by, ended_at, fee_is_ours, paid_at,"
-        " recipient_code, sent_at, state, transfer_code, words)"
+        "SELECT INSERT UPDATE(approved_at, approved_by, approved_id, ended_at, fee_is_ours,"
+        " first_at, first_by, first_id, missing_since, paid_at, payable_pesewas, recipient_code,"
+        " sent_at, state, transfer_code, words)"
     ),
     "postings": "SELECT",
     "price_moves": "SELECT INSERT",
@@ -321,6 +329,7 @@ WITHOUT_SEQUENCE = {
 }
 WITHOUT_SEQUENCE |= {
     "notice_marks",
+    "payout_schedules",
     "second_steps",
     "sessions",
     "settings",
@@ -332,8 +341,8 @@ WITHOUT_SEQUENCE |= {
 STORE_TABLES = ("accounts", "batch_lines", "cases", "customers", "disputes", "entries",
 "fund_requests", "gateway_refunds", "notice_marks", "not_received", "online_payments",
 "order_batches", "order_drafts", "order_events", "order_words", "orders", "outbox",
-"payment_messages", "payouts", "postings", "price_moves", "push_devices", "store_bundles",
-"store_days", "store_logos", "store_records")  # fmt: skip
+"payment_messages", "payout_accounts", "payout_schedules", "payouts", "postings", "price_moves",
+"push_devices", "store_bundles", "store_days", "store_logos", "store_records")  # fmt: skip
 """Tables of a store, with row-level security: the store's role sees the rows of the store it was
 signed for."""
 GLOBAL_WITH_STORE = ("former_addresses", "invitations", "memberships", "sessions")

@@ -28,6 +28,7 @@ LATE = "late"
 FAILED = "failed"
 LOW = "low"
 SHORT = "short"
+NUMBER = "number"
 KINDS: dict[str, Kind] = {
     kind.key: kind
     for kind in (
@@ -43,5 +44,8 @@ KINDS: dict[str, Kind] = {
              "wallet"),
         Kind(SHORT, "Bundles that cannot be bought now", "1 bundle cannot be bought now",
              "{n} bundles cannot be bought now", "/prices", "stopped"),
+        Kind(NUMBER, "Another number for your earnings",
+             "Your earnings go to another number", "Your earnings go to another number",
+             "/payouts#number", "wallet", is_urgent=True),
     )
 }  # fmt: skip

@@ -28,7 +28,8 @@ from sqlalchemy import (
 from core import availability, catalog, ledger
 from core.base import clock, config, phones, tenancy
 from core.base.db import db
-from core.notices.kinds import FAILED, LATE, LOW, NEW, PAID, SHORT
+from core.notices.kinds import FAILED, LATE, LOW, NEW, NUMBER, PAID, SHORT
+from core.online import PayoutAccount
 from core.orders import Order, tabs
 from core.orders.real import REAL
 
@@ -57,7 +58,8 @@ class Notice:
 def listed() -> list[Notice]:
     """All of the last days, the newest first."""
     now = clock.now()
-    found = [*_of_orders(now - timedelta(days=DAYS), now), *standing()]
+    since = now - timedelta(days=DAYS)
+    found = [*_of_orders(since, now), *_of_numbers(since, now), *standing()]
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
@@ -109,6 +111,20 @@ def _of_orders(since: datetime, until: datetime) -> list[Notice]:
     ]
 
 
+def _of_numbers(since: datetime, until: datetime) -> list[Notice]:
+    """Numbers that were named for the store's earnings."""
+    rows = db.session.scalars(
+        select(PayoutAccount)
+        .where(PayoutAccount.made_at > since, PayoutAccount.made_at <= until)
+        .order_by(PayoutAccount.id.desc())
+        .limit(MOST)
+    )
+    return [
+        Notice(NUMBER, row.made_at, text=f"{phones.mask(row.number)}, by {row.made_by}")
+        for row in rows
+    ]
+
+
 def _values(since: datetime, until: datetime) -> dict[str, Any]:
     return {
         "store_id": tenancy.current_store_id(),
@@ -138,8 +154,15 @@ def _told() -> Select[*tuple[Any, ...]]:
 
 @cache
 def _counted() -> Select[*tuple[Any, ...]]:
-    of_all = _every().subquery().c
+    of_all = union_all(_every(), _named()).subquery().c
     return select(of_all.kind, func.count()).group_by(of_all.kind)
+
+
+def _named() -> Select[*tuple[Any, ...]]:
+    ours = PayoutAccount.store_id == bindparam("store_id", type_=Order.store_id.type)
+    return (
+        _some(NUMBER, PayoutAccount.made_at, PayoutAccount.id, ours).subquery().select()
+    )
 
 
 def _every() -> Any:

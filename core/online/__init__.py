@@ -1,8 +1,8 @@
 """Online payments in the books: the rows that the accounts are the sums of, and one function for
 each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 
-`attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` is the
-tables, `standing` says what is owed of a payment, `paying_in` takes money,
+`attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` and
+`paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes money,
 `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
 `switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
 is locked by its caller (`locked_payment`), after its order's.
@@ -31,6 +31,7 @@ from core.online.of_orders import (
     owe_of_order,
     release,
 )
+from core.online.paid_to import PayoutAccount, PayoutSchedule
 from core.online.paying_back import (
     ask_refund,
     refund_by_transfer,
@@ -54,6 +55,7 @@ from core.online.paying_out import (
     request_payout,
 )
 from core.online.standing import due, locked, locked_payment, paying
+from core.online.stopped import stop_payouts
 from core.online.switch import (
     is_on,
     platform_is_on,
@@ -70,6 +72,8 @@ __all__ = [
     "GatewayRefund",
     "OnlinePayment",
     "Payout",
+    "PayoutAccount",
+    "PayoutSchedule",
     "Unfit",
     "Verdict",
     "Verified",
@@ -114,6 +118,7 @@ __all__ = [
     "reverse",
     "ring",
     "settlement",
+    "stop_payouts",
     "switch_platform",
     "switch_store",
     "top_up",

@@ -168,9 +168,25 @@ class Payout(Model, StoreScoped):
     transfer_code: Mapped[str | None]
     requested_by: Mapped[str]
     requested_at: Mapped[datetime] = mapped_column(default=clock.now)
+    asked_as: Mapped[str] = mapped_column(default="now")
+    """`now` by a person, or `weekly` by itself."""
+    account_id: Mapped[int | None]
+    payable_pesewas: Mapped[int] = mapped_column(default=0)
+    """What could be paid out when it was asked for."""
+    earned_until: Mapped[datetime | None]
+    """Deliveries up to then are in it."""
+    needs_two: Mapped[bool] = mapped_column(default=False)
+    """Two people of the platform approve it; the database holds them to be two."""
+    first_by: Mapped[str | None]
+    first_id: Mapped[int | None]
+    first_at: Mapped[datetime | None]
     approved_by: Mapped[str | None]
+    approved_id: Mapped[int | None]
     approved_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    """When the last call that asks for it was claimed."""
+    missing_since: Mapped[datetime | None]
+    """Since when the gateway says that it does not know the reference."""
     paid_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     words: Mapped[str] = mapped_column(default="")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from sqlalchemy import exists, func, select
 
@@ -15,16 +16,16 @@ from core.online.model import OPEN_PAYOUT, Payout, Unfit
 from core.stores import Store
 
 
-def payable(store_id: int) -> int:
-    """What may be paid out now: earnings, less those of the last day's deliveries; below nothing
-    when a late reversal took more. In pesewas."""
+def payable(store_id: int, since: datetime | None = None) -> int:
+    """What may be paid out now: earnings, less those of deliveries after `since` (default: of the
+    last day); below nothing when a late reversal took more. In pesewas."""
     earnings = select(Account.id).where(
         Account.store_id == store_id, Account.name == "earnings"
     )
     balance = db.session.scalar(
         select(Account.balance_pesewas).where(Account.id == earnings.scalar_subquery())
     )
-    since = clock.now() - clock.delta(config.current().earnings_wait_s)
+    since = since or earned_until()
     fresh = db.session.scalar(
         select(func.sum(Entry.amount_pesewas))
         .join(Posting, Posting.id == Entry.posting_id)
@@ -38,6 +39,11 @@ def payable(store_id: int) -> int:
     return int(fresh or 0) - int(balance or 0)
 
 
+def earned_until() -> datetime:
+    """Deliveries up to this moment may be paid out."""
+    return clock.now() - clock.delta(config.current().earnings_wait_s)
+
+
 @inside_use_case
 def request_payout(
     store_id: int,
@@ -49,8 +55,9 @@ def request_payout(
     account: str,
     account_name: str,
     actor: Actor,
+    **more: Any,
 ) -> Payout:
-    """Set earnings aside for a payout with its fee. Raises `Unfit`."""
+    """Set earnings aside for a payout with its fee. `more` is of the row. Raises `Unfit`."""
     status = db.session.scalar(
         select(Store.status).where(Store.id == store_id).with_for_update(key_share=True)
     )
@@ -61,7 +68,8 @@ def request_payout(
     is_open = Payout.state.in_(OPEN_PAYOUT)
     if db.session.scalar(select(exists().where(Payout.store_id == store_id, is_open))):
         raise Unfit("A payout of this store is under way. Wait until it is over.")
-    free = payable(store_id)
+    until = earned_until()
+    free = payable(store_id, until)
     if amount_pesewas + fee_pesewas > free:
         raise Unfit(
             f"{money.cedis(max(0, free))} may be paid out now, and"
@@ -76,6 +84,8 @@ def request_payout(
         account=account,
         account_name=account_name,
         requested_by=actor.name,
+        earned_until=until,
+        **more,
     )
     db.session.add(payout)
     db.session.flush()
@@ -86,6 +96,11 @@ def request_payout(
         [("earnings", whole), ("payouts_open", -whole)],
         actor,
     )
+    # the account is locked by now: what left it meanwhile is seen
+    left = payable(store_id, until)
+    if left < 0:
+        raise Unfit("The earnings have just become less. Look at them again.")
+    payout.payable_pesewas = left + whole
     return payout
 
 

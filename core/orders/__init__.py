@@ -136,6 +136,7 @@ from core.orders.tabs import (
 from core.orders.timeline import Moment, timeline
 from core.orders.unanswered import ask_owner, person_words
 from core.orders.waiting import (
+    PAYOUTS,
     SOME_WAIT_FOR_FLOAT,
     due_turns,
     let_older_go_first,
@@ -154,6 +155,7 @@ __all__ = [
     "LONGEST_PASTED",
     "LOOKED_THROUGH",
     "LOOKS",
+    "PAYOUTS",
     "SOME_WAIT_FOR_FLOAT",
     "STATES",
     "TABS",

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import audit, cases, outbox
+from core import audit, cases, online, outbox
 from core.audit import SYSTEM, WORKER
 from core.base import clock, database_identity
 from core.base.db import db, joined_transaction, transaction
@@ -67,6 +67,9 @@ def note_restore(*, told: bool = False) -> int | None:
             _doubt(order)
         outbox.hasten([order.id for order in marked])
         database_identity.remember(session)
+        if online.platform_is_on():
+            # of what was paid out since the backup nothing is known: it would be paid again
+            online.stop_payouts("The records were restored from a backup.", SYSTEM)
         if newest is not None:
             evidence = {
                 "because": ", ".join(found),

@@ -44,10 +44,11 @@ class FloatWait:
     least_cost_pesewas: int
 
 
-Turn = Literal["news", "free", "purchase", "other", "notice"]
+Turn = Literal["news", "free", "purchase", "other", "notice", "payout"]
 TURNS: tuple[Turn, ...] = get_args(Turn)
 """Who goes before whom with the supplier's calls. *Free* needs none, nor does a *notice*
-to a device, which waits for all that buys. Within *other*, people who wait go before routine."""
+to a device or a *payout*, which wait for all that buys. Within *other*, people who wait go before
+routine."""
 _IN_LINE = (
     select(Order.id)
     .where(Order.id == OutboxRow.order_id, Order.state == "queued", REAL)
@@ -57,12 +58,18 @@ _FREE = OutboxRow.kind.in_(("prove_books", "play_test_order"))
 _NOTICE = OutboxRow.kind == "notify_device"
 _PAYMENT = OutboxRow.kind == "watch_payment"
 """It has a line of its own, and takes none of the supplier's calls."""
+PAYOUTS = ("check_payout_account", "send_payout", "read_gateway")
+"""What asks the gateway about payouts: none of the supplier's calls."""
+_PAYOUT = OutboxRow.kind.in_(PAYOUTS)
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
-    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE, ~_FREE),
+    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE, ~_FREE, ~_PAYOUT),
     "free": _FREE,
     "purchase": _IN_LINE,
-    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE, ~_PAYMENT),
+    "other": and_(
+        OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE, ~_PAYMENT, ~_PAYOUT
+    ),
     "notice": _NOTICE,
+    "payout": _PAYOUT,
 }
 
 

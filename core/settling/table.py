@@ -159,6 +159,13 @@ TABLE: tuple[Way, ...] = (
     _close("refund_details"),
     _close("refund_poor"),
     _close("refund_strange"),
+    _close("payout_differs"),
+    _close("payout_contradicts"),
+    _close("payout_needs_owner"),
+    _close("payout_slow"),
+    _close("payout_broken"),
+    _close("payouts_refused"),
+    _close("gateway_balance"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (

@@ -52,6 +52,7 @@ OF_A_STORE = (
     "draft_id",
     "customer_id",
     "request_id",
+    "payout_id",
     "member_id",
     "invitation_id",
 )
@@ -62,6 +63,7 @@ NOT_OF_A_STORE = {
     "call_id": "the platform's",
     "case_id": "the platform's",
     "user_id": "the platform's",
+    "account_id": "the console names payout numbers by it",
     "network": "of the platform's catalogue",
     "action": "a word",
     "mark": "of the logo that anybody sees there; another store's is not found",
@@ -177,6 +179,7 @@ def things(
             "draft_id": begun.location.rpartition("/")[2],
             "customer_id": str(_one(slug, "customers")),
             "request_id": str(_one(slug, "fund_requests")),
+            "payout_id": str(_payout(slug)),
             "invitation_id": str(_one(slug, "invitations")),
             "member_id": str(_member(slug)),
         }
@@ -187,6 +190,7 @@ def things(
     )
     rest = dict.fromkeys(NOT_OF_A_STORE, "1") | {"kind": "phone", "slug": "kofi"}
     nobodys = {"code": "ZZZZZZZZZZ", "batch_id": "999999", "message_id": "999999"}
+    nobodys |= {"payout_id": "999999"}
     nobodys |= {"member_id": "999999", "invitation_id": "999999"}
     nobodys |= {"draft_id": "0" * 22, "customer_id": "999999", "request_id": "999999"}
     return Things(of("ama") | rest, of("kofi") | rest, nobodys | rest)
@@ -197,6 +201,17 @@ def _one(slug: str, table: str) -> Any:
         f"SELECT max(t.id) FROM {table} t JOIN stores s ON s.id = t.store_id WHERE s.slug = '{slug}'"
     )
     return found
+
+
+def _payout(slug: str) -> Any:
+    """One that is over, and has moved nothing."""
+    tables_owner.execute(
+        "INSERT INTO payouts (store_id, reference, amount_pesewas, fee_pesewas, way, account,"
+        " account_name, requested_by, requested_at, state) SELECT id, 'mk-w-of-the-store-' || id,"
+        " 5000, 100, 'momo', '+233240000001', 'x', 'x', now(), 'cancelled' FROM stores"
+        f" WHERE slug = '{slug}'"
+    )
+    return _one(slug, "payouts")
 
 
 def _member(slug: str) -> Any:

@@ -30,6 +30,13 @@ PLATFORM_KINDS = (
     "restored",
     "books_broken",
     "rounding",
+    "payout_differs",
+    "payout_contradicts",
+    "payout_needs_owner",
+    "payout_slow",
+    "payout_broken",
+    "payouts_refused",
+    "gateway_balance",
 )
 PAYMENT_KINDS = (
     "paid_late",

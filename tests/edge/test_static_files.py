@@ -47,6 +47,7 @@ BROTLI_MOST = {
     "shop.css": 400,
     "people.css": 480,
     "told.css": 420,
+    "payouts.css": 290,
     "upload.css": 200,
     "console.css": 1_163,
     "makola.js": 517,

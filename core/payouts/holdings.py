@@ -1,0 +1,121 @@
+"""The gateway's balance beside our books. Outside of what they allow twice, far enough apart, no
+payout goes any more until a person says so.
+
+What the gateway holds by our books is more than its balance by what it has not settled yet, and by
+what it may have taken for refunds and transfers that are under way. Which payments are settled it
+does not say at once, so those of the last days may be in its balance or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from core import cases
+from core.audit import SYSTEM
+from core.base import clock, config, money
+from core.base.db import db, transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
+from core.catalog import Setting
+from core.ledger import Account
+from core.online import GatewayRefund, OnlinePayment, Payout
+from core.online.model import OPEN_PAYOUT, OPEN_REFUND
+from core.online.stopped import stop_payouts
+from core.payouts import stopping
+
+CASE = ("gateway_balance", "gateway")
+_TAKEN = tuple(one for one in OPEN_PAYOUT if one not in ("requested", "approved"))
+
+
+@dataclass(frozen=True)
+class Range:
+    """What the gateway's balance may be, in pesewas."""
+
+    least_pesewas: int
+    most_pesewas: int
+
+    def holds(self, pesewas: int) -> bool:
+        return self.least_pesewas <= pesewas <= self.most_pesewas
+
+
+@needs_across_stores
+def expected() -> Range:
+    """By our books now. Above them it never is; below, by what may be on its way."""
+    books = db.session.scalar(
+        select(Account.balance_pesewas).where(
+            Account.name == "gateway", Account.store_id.is_(None)
+        )
+    )
+    since = clock.now() - clock.delta(config.current().settled_within_s)
+    got = OnlinePayment.charged_pesewas - func.coalesce(OnlinePayment.fees_pesewas, 0)
+    unsettled = _sum(got, OnlinePayment.state == "paid", OnlinePayment.paid_at > since)
+    refunds = _sum(
+        GatewayRefund.amount_pesewas + GatewayRefund.fee_pesewas,
+        GatewayRefund.state.in_(OPEN_REFUND),
+    )
+    payouts = _sum(Payout.amount_pesewas + Payout.fee_pesewas, Payout.state.in_(_TAKEN))
+    most = int(books or 0)
+    return Range(most - unsettled - refunds - payouts, most)
+
+
+@needs_across_stores
+def judge(balance_pesewas: int) -> bool:
+    """Whether the gateway's balance fits. The second time it does not, long enough after the
+    first, payouts stop and a person is asked."""
+    with transaction():
+        may_be = expected()
+        if may_be.holds(balance_pesewas):
+            db.session.execute(delete(Setting).where(Setting.key == stopping.OUTSIDE))
+            return True
+        now = clock.now()
+        first = _first_outside(now)
+        if now - first >= clock.delta(config.current().gateway_break_gap_s):
+            _stop(balance_pesewas, may_be, first)
+        return False
+
+
+@inside_use_case
+def _first_outside(now: datetime) -> datetime:
+    """Since when it is outside; now, where it was inside when it was read last. A clock that was
+    set back begins anew."""
+    found = db.session.scalar(
+        select(Setting).where(Setting.key == stopping.OUTSIDE).with_for_update()
+    )
+    if found is not None:
+        first = datetime.fromisoformat(str(found.value["since"]))
+        if first <= now:
+            return first
+        found.value = {"since": now.isoformat()}
+        return now
+    db.session.execute(
+        insert(Setting)
+        .values(key=stopping.OUTSIDE, value={"since": now.isoformat()})
+        .on_conflict_do_nothing()
+    )
+    return now
+
+
+@inside_use_case
+def _stop(balance_pesewas: int, may_be: Range, first: datetime) -> None:
+    cases.open_case(
+        *CASE,
+        {
+            "gateway_pesewas": balance_pesewas,
+            "least_pesewas": may_be.least_pesewas,
+            "most_pesewas": may_be.most_pesewas,
+            "since": first.isoformat(),
+        },
+    )
+    stop_payouts(
+        f"The gateway holds {money.cedis(balance_pesewas)}; by our books it is"
+        f" {money.cedis(may_be.least_pesewas)} to {money.cedis(may_be.most_pesewas)}.",
+        SYSTEM,
+    )
+
+
+def _sum(what: ColumnElement[Any], *where: ColumnElement[bool]) -> int:
+    return int(db.session.scalar(select(func.sum(what)).where(*where)) or 0)
