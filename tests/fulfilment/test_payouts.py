@@ -31,6 +31,7 @@ from tests.support.payouts_desk import (
     paydays,
 )
 from tests.support.settings import Using
+from tests.support.till import webhook
 
 DAY = 86_400
 OWNER = Actor("owner", "Owner", 901)
@@ -581,6 +582,26 @@ def test_news_of_one_that_came_back_is_for_a_person(payday: Payday) -> None:
 
 def test_a_ring_for_a_stranger_is_none_of_ours(payday: Payday) -> None:
     assert payday.ring("mk-w-ffffffffffffffff") is False
+
+
+def test_signed_news_of_a_transfer_has_it_looked_up_and_moves_nothing(
+    payday: Payday,
+) -> None:
+    payday.knobs(transfer_outcome="failed")
+    payout = payday.settle(payday.ask())
+    thing = payday.sandbox.gateway.store.newest("transfer", "test", 1)[0]
+    thing.doc["status"] = "success"
+    payday.sandbox.gateway.store.save(thing)
+    body, headers = webhook(payout.reference, "transfer.success", status="success")
+    tenancy.clear()
+    hooks = Visitor(payday.app, "hooks").client
+    answer = hooks.post(
+        "/paystack", base_url="http://hooks.localhost", data=body, headers=headers
+    )
+    assert answer.status_code == 200
+    assert payday.cases() == [], "a webhook moves nothing"
+    payday.work()
+    assert payday.cases() == ["payout_contradicts"]
 
 
 # crashes
