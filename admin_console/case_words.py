@@ -35,6 +35,7 @@ SHORT = {
     "paid_short": "Other amounts paid",
     "paid_unfit": "Unfit payments",
     "payment_reversed": "Reversed payments",
+    "payment_disputed": "Disputed payments",
     "payment_odd": "Odd payments",
     "refund_failed": "Failed refunds",
     "refund_details": "Refunds without an address",

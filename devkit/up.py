@@ -58,7 +58,8 @@ def _serve(options: Any, instance: Path, front_fd: int) -> int:
         sandbox_port = 0
     else:
         sandbox_port = datafolder.steady_port(instance / "ports.json", "sandbox")
-    if any(name in environ for name in plan.PAYSTACK):
+    if any(name in environ for name in plan.PAYSTACK) or not sandbox_port:
+        # and nobody pays a supplier that is not ours with play money
         gateway_port = 0
     else:
         gateway_port = datafolder.steady_port(instance / "ports.json", "gateway")

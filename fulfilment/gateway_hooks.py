@@ -55,6 +55,8 @@ def _take(news: PaymentNews, body: bytes) -> None:
     webhook_events.keep(_row(news, body))
     if news.look_up in ("payment", "refunds") and news.reference:
         taking.ring(news.reference)
+    elif news.look_up == "dispute" and news.reference:
+        taking.disputed(news.reference, news.event)
     elif news.look_up == "transfer" and news.reference:
         payouts.sending.ring(news.reference)
 

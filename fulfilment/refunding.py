@@ -41,6 +41,9 @@ def work(payment_id: int, gateway: Payments) -> datetime | None:
     step = refunds.next_step(payment_id)
     if step is None:
         return None
+    if step.is_disputed and step.state == "requested":
+        # the payer may get it by the dispute: twice is a person's to prevent
+        return clock.after(config.current().refund_poor_s)
     if step.state in ("requested", "submitting"):
         return _send_or_find(step, gateway)
     if step.state == "needs_details" and step.to_number and step.to_network:
@@ -152,6 +155,7 @@ def _send_to(step: Step, gateway: Payments) -> datetime | None:
         return _taken(step, said)
     if isinstance(said, Refused) and said.kind != "credentials":
         log.error("a refund was not sent again", why=said.code, said=said.message)
+        refunds.refused_there(step.refund_id, f"{said.code}: {said.message}")
     return _look(step, gateway)
 
 

@@ -125,6 +125,7 @@ class FixedLimits:
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
     # A payment is looked up no sooner after its last look-up, however often it is rung.
     payment_ring_gap_s: int = 3
+    payment_late_gap_s: int = 300  # the same of an attempt whose time is over
     # its page at the gateway is asked for again so long after the order
     payment_start_ladder_s: tuple[int, ...] = (2, 5, 10, 20, 40, 60, 120, 300, 600)
     # looked up so long after its beginning, until the order expires

@@ -27,6 +27,12 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
             yield _of_another_world(name, key[3:7], mode)
     if keys and not mode:
         yield "PAYSTACK_MODE is missing: set it to test or live, as the key is."
+    supplier = values.get("data_mart_api_url", "")
+    if keys and mode == "test" and not clear_text.is_of_this_machine(supplier):
+        yield (
+            "PAYSTACK_MODE is test, but DATA_MART_API_URL is no address of this machine: who pays"
+            " with play money would get real data. Use a live key, or the sandbox supplier."
+        )
     url = values.get("paystack_api_url", "")
     if (keys or mode or url) and "PAYSTACK_SECRET_KEY" not in keys:
         yield (

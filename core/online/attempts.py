@@ -102,16 +102,21 @@ def attempt(payment_id: int) -> Attempt:
 
 
 @inside_use_case
-def ring(payment: OnlinePayment) -> None:
+def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     """Somebody knows that it may have been paid: have the gateway asked, no sooner than
-    `payment_ring_gap_s` after it was asked last. The ring proves nothing."""
+    `payment_ring_gap_s` after it was asked last. The ring proves nothing. `by_anybody`: of an
+    attempt whose time is over it counts once in `payment_late_gap_s`."""
     row = outbox.of_payment(payment.id)
     if row is None:
         return  # the attempt of a backup: its row comes with it
     now = clock.now()
-    due = now
+    due, settings = now, config.current()
+    is_late = now >= expires_at(payment.created_at)
+    gap = clock.delta(settings.payment_late_gap_s)
+    if by_anybody and is_late and row.rung_at is not None and now < row.rung_at + gap:
+        return
     if row.looked_at is not None:
-        due = max(now, row.looked_at + clock.delta(config.current().payment_ring_gap_s))
+        due = max(now, row.looked_at + clock.delta(settings.payment_ring_gap_s))
     is_rung = row.rung_at is not None and row.rung_at > (row.looked_at or row.rung_at)
     if (
         row.done_at is None

@@ -8,7 +8,7 @@ from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
-from core.ledger import Leg, post
+from core.ledger import Leg, Posting, post
 from core.online.model import OPEN_REFUND, Dispute, GatewayRefund, OnlinePayment, Unfit
 from core.online.standing import balanced, due, locked_payment, postings
 
@@ -22,6 +22,10 @@ def ask_refund(
     if not 0 < amount_pesewas <= owed:
         raise Unfit(
             f"{money.cedis(owed)} is owed back of this payment. Refund that or a part of it."
+        )
+    if not _is_booked(payment):
+        raise Unfit(
+            "Nothing of this payment is owed back by the books. Prove them first."
         )
     mine = GatewayRefund.payment_id == payment.id
     if db.session.scalar(
@@ -51,6 +55,16 @@ def ask_refund(
     db.session.add(refund)
     db.session.flush()
     return refund
+
+
+def _is_booked(payment: OnlinePayment) -> bool:
+    """Whether the books owe something of it: states of rows can be written without them, and money
+    that has gone to a payer does not come back."""
+    of_payment = (Posting.subject == payment.subject) & Posting.kind.in_(
+        ("owe", "give_back")
+    )
+    of_order = (Posting.order_id == payment.pays_order_id) & (Posting.kind == "release")
+    return bool(db.session.scalar(select(exists().where(of_payment | of_order))))
 
 
 @inside_use_case

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select, text
 
-from core import cases
+from core import audit, cases
 from core.audit import SYSTEM, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
@@ -60,6 +60,7 @@ class Step:
     """The gateway's numbers of the payment's other refunds."""
     to_number: str | None
     to_network: str | None
+    is_disputed: bool
 
 
 class NoSuchRefund(Exception):
@@ -177,6 +178,14 @@ def ask_person(refund_id: int, why: str) -> None:
         _ask_person("refund_strange", _locked(refund_id), why)
 
 
+def refused_there(refund_id: int, why: str) -> None:
+    """The gateway does not take the number that was given: another one is asked for."""
+    with transaction():
+        refund = _locked(refund_id)
+        refund.to_number = refund.to_network = None
+        _ask_person("refund_details", refund, why)
+
+
 def send_to(refund_id: int, number: str, network: str, actor: Actor) -> None:
     """A refund that could not reach its payer is sent to the number that they gave. Raises
     `Unfit` and `NoSuchRefund`."""
@@ -186,6 +195,12 @@ def send_to(refund_id: int, number: str, network: str, actor: Actor) -> None:
             raise Unfit("This refund does not wait for a number any more.")
         refund.to_number, refund.to_network = number, network
         refund.asked_by = actor.name
+        detail = {
+            "number": number,
+            "network": network,
+            "amount_pesewas": refund.amount_pesewas,
+        }
+        audit.write(actor, "refund_sent_to", refund.subject, detail)
         _ring(refund.payment_id)
 
 
@@ -263,4 +278,5 @@ def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
         frozenset(str(one) for one in others),
         refund.to_number,
         refund.to_network,
+        cases.is_open("payment_disputed", payment.subject),
     )

@@ -61,6 +61,8 @@ def give_back(order: Order, actor: Actor, words: str) -> None:
     )
     order.ever_unknown = order.ever_unknown or order.state == "submitting"
     back = f"{money.cedis(order.agent_price_pesewas)} is back in the wallet."
+    if order.paid_online:
+        back = f"The customer’s {money.cedis(order.price_pesewas)} goes back to them online."
     move(
         order,
         "refunded",

@@ -72,7 +72,9 @@ def end_unbuyable() -> int:
             Order.paid_online,
             Order.state == "queued",
             Order.wait_reason.is_not(None),
-            (Order.wait_reason == "cost") | (Order.queued_at < since),
+            (Order.wait_reason == "cost")
+            # a wait for a turn is none for something to buy
+            | (Order.queued_at < since) & Order.wait_reason.not_in(("rate", "news")),
         )
         .order_by(Order.queued_at)
         .limit(settings.relay_batch)

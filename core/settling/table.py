@@ -153,6 +153,7 @@ TABLE: tuple[Way, ...] = (
     _close("paid_short"),
     _close("paid_unfit"),
     _close("payment_reversed"),
+    _close("payment_disputed"),
     _close("payment_odd"),
     _refund("refund_failed"),
     _close("refund_failed"),

@@ -3,7 +3,14 @@ of an attempt once the gateway was asked (`judging`), what each verdict does (`d
 platform's people see (`listing`) and a store's own switch (`switching`). The rule itself and the
 books are `core.online`'s."""
 
-from core.taking.asking import may_be_asked, may_try, returned, ring, try_again
+from core.taking.asking import (
+    disputed,
+    may_be_asked,
+    may_try,
+    returned,
+    ring,
+    try_again,
+)
 from core.taking.judging import (
     ask_anew,
     close,
@@ -22,6 +29,7 @@ __all__ = [
     "Standing",
     "ask_anew",
     "close",
+    "disputed",
     "end_of_time",
     "items",
     "may_be_asked",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from core import availability, catalog, online, orders
+from core import availability, cases, catalog, online, orders
 from core.audit import CUSTOMER
 from core.base import clock, config
 from core.base.db import db, transaction
@@ -90,6 +90,25 @@ def ring(reference: str) -> bool:
     return True
 
 
+@needs_across_stores
+@inside_use_case
+def disputed(reference: str, event: str) -> bool:
+    """Signed news that a payment is disputed: a person answers it at the gateway, and until the
+    case is closed nothing of it is refunded. False when it is none of ours."""
+    payment = online.by_reference(reference)
+    if payment is None:
+        return False
+    evidence = {"payment": reference, "gateway_says": event}
+    cases.open_case(
+        "payment_disputed",
+        payment.subject,
+        evidence,
+        store_id=payment.store_id,
+        order_id=payment.order_id,
+    )
+    return True
+
+
 def returned(order: Order, reference: str) -> None:
     """A customer came back from the gateway's page, with a reference in the address that proves
     nothing: have the gateway asked about this attempt, or else the newest."""
@@ -99,5 +118,5 @@ def returned(order: Order, reference: str) -> None:
         tries = online.of_order(order.id)
         named = [one for one in tries if one.reference == reference] or tries[:1]
         for payment in named:
-            if payment.state not in ("paid", "refused"):
-                online.ring(payment)
+            if payment.state not in ("paid", "refused", "ended"):
+                online.ring(payment, by_anybody=True)

@@ -57,6 +57,8 @@ def _accept(payment: OnlinePayment, order: Order, found: Verified) -> None:
 
 
 def _know(payment: OnlinePayment, _order: Order, found: Verified) -> None:
+    if payment.gateway_id is None and (found.gateway_id or MOST_ID + 1) <= MOST_ID:
+        payment.gateway_id = found.gateway_id
     if payment.fees_pesewas is None and found.fees_pesewas is not None:
         online.fee_found(payment, found.fees_pesewas, SYSTEM)
 
@@ -96,6 +98,8 @@ def _refuse(payment: OnlinePayment, order: Order, found: Verified) -> None:
 
 def _see_reversed(payment: OnlinePayment, order: Order, found: Verified) -> None:
     """Unless a refund of ours did it."""
+    if payment.state == "paid":
+        _know(payment, order, found)
     is_ours = select(online.GatewayRefund.id).where(
         online.GatewayRefund.payment_id == payment.id,
         online.GatewayRefund.state.in_(("submitting", "open", "done")),

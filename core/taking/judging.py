@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from core import online, orders
 from core.audit import SYSTEM
-from core.base import clock
+from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.language import later
 from core.base.preconditions import inside_use_case
 from core.online import Asked, OnlinePayment, Verdict, Verified
 from core.orders import Order
-from core.taking import deeds
+from core.taking import asking, deeds
 from core.taking.deeds import tell
 
 
@@ -47,7 +47,7 @@ def ask_anew(payment_id: int) -> None:
             return
         payment.state = "watched"
         db.session.flush()
-        if order.state == "awaiting_payment":
+        if order.state == "awaiting_payment" and _may_be_replaced(order):
             online.ask(order)
             tell(
                 order, "The answer of the gateway was lost: another payment is opened."
@@ -97,6 +97,15 @@ def close(payment_id: int) -> None:
         payment, _order = _locked(payment_id)
         if payment.state in ("watched", "failed"):
             payment.state, payment.ended_at = "ended", clock.now()
+
+
+def _may_be_replaced(order: Order) -> bool:
+    """Whether an attempt whose page was lost is replaced by itself: as a customer's own try would
+    be, and no longer than the order was to wait from its first one."""
+    tries = online.of_order(order.id)
+    in_time = clock.now() < online.expires_at(tries[-1].created_at)
+    few = len(tries) < config.current().payment_tries
+    return in_time and few and asking.may_be_asked(order)
 
 
 @inside_use_case

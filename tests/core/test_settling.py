@@ -45,6 +45,7 @@ PAYMENT_KINDS = (
     "paid_unfit",
     "payment_reversed",
     "payment_odd",
+    "payment_disputed",
     "refund_failed",
     "refund_details",
     "refund_poor",

@@ -195,12 +195,19 @@ TEST_KEY, LIVE_KEY = "sk_test_0123456789", "sk_live_0123456789"
          "PAYSTACK_API_URL would send the keys to api.paystack.co in clear: use https://"),
         ({"SECRET_KEY": LIVE_KEY, "MODE": "live", "API_URL": "http://127.0.0.1:9"},
          "PAYSTACK_MODE is live, but PAYSTACK_API_URL is an address of this machine"),
+        ({"SECRET_KEY": TEST_KEY, "MODE": "test", "SUPPLIER": "https://supplier.example/api"},
+         "who pays with play money would get real data"),
+        ({"SECRET_KEY": LIVE_KEY, "MODE": "live", "SUPPLIER": "https://supplier.example/api"}, None),
     ],
 )  # fmt: skip
 def test_keys_and_world_of_paystack_belong_together(
     told: dict[str, str], says: str | None
 ) -> None:
-    environ = {**GOOD, **{f"PAYSTACK_{name}": value for name, value in told.items()}}
+    supplier = told.get("SUPPLIER", "http://127.0.0.1:9/api")
+    environ = {**GOOD, "DATA_MART_API_URL": supplier}
+    environ |= {
+        f"PAYSTACK_{name}": value for name, value in told.items() if name != "SUPPLIER"
+    }
     if says is None:
         config = Config.from_environ(environ)
         assert config.paystack_mode == told.get("MODE", "")

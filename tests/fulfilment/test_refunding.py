@@ -4,11 +4,12 @@ lost on the way."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from visitors import Visitor
 
-from core import online, orders, settling, taking
+from core import audit, online, orders, settling, taking
 from core.audit import CUSTOMER, Actor
 from core.base import config
 from core.base.db import db, transaction
@@ -341,3 +342,76 @@ def test_the_order_s_page_says_how_its_money_stands(
     text = visitor("ama").get(page).text
     assert said in text and "nstantly" not in text
     assert till.read(order).version > version, "who waits at the page would not see it"
+
+
+def test_what_the_books_do_not_owe_is_not_sent(till: Till, superuser: Any) -> None:
+    """Whoever slips a state into the database gets no money for it."""
+    order = paid(till)
+    with till.across(), transaction():
+        claim = orders.claim_together([order.id])[0]
+        orders.advance(order.id, "processing", attempt=claim.attempt, text="It has it.")
+        orders.advance(order.id, "completed", text="Delivered.")
+    superuser.execute("UPDATE orders SET state = 'cancelled'")
+    superuser.execute("UPDATE outbox SET due_at = now(), done_at = NULL")
+    till.pass_by(3_600)
+    assert (states(till, order), sent(till)) == ([], 0)
+    superuser.execute("UPDATE orders SET state = 'completed'")
+
+
+def test_a_number_that_is_refused_there_is_asked_for_again(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till.knobs(refund_outcome="needs-attention")
+    order = cancelled(till)
+    till.pass_by(2 * 3_600)
+    refund = of(till, order)[0]
+    no = Refused("invalid", "invalid_params", "No such account")
+    with monkeypatch.context() as once:
+        once.setattr(till.client, "refund_again", lambda *_: no)
+        with till.inside():
+            refunds.send_to(refund.id, "0241234567", "mtn", OWNER)
+        till.pass_by(400)
+    assert of(till, order)[0].to_number is None
+    assert "No such account" in str(till.case("refund_details").evidence)
+    with till.inside():
+        refunds.send_to(refund.id, "0241234568", "mtn", OWNER)
+    till.pass_by(3 * 3_600)
+    assert states(till, order) == ["done"]
+    with till.across():
+        told = [line for line in audit.recent(20) if line.action == "refund_sent_to"]
+    assert len(told) == 2 and "0241234568" not in str(told[0].detail), "masked"
+
+
+def test_a_disputed_payment_is_not_refunded_before_a_person_has_answered(
+    till: Till, visitor: Callable[[str], Visitor]
+) -> None:
+    order = paid(till)
+    reference = till.reference(order)
+    body, headers = webhook(
+        reference, "charge.dispute.create", transaction={"reference": reference}
+    )
+    hooks = visitor("hooks").client
+    answer = hooks.post(
+        "/paystack", base_url="http://hooks.localhost", data=body, headers=headers
+    )
+    assert (answer.status_code, till.cases()) == (200, ["payment_disputed"])
+    with till.inside():
+        orders.cancel(order.code, AMA)
+    till.pass_by(2 * 3_600)
+    assert sent(till) == 0
+    case = till.case("payment_disputed")
+    with till.across():
+        settling.settle(case.id, "close", OWNER, words="answered there, and won")
+    till.pass_by(3 * 3_600)
+    assert (states(till, order), sent(till)) == (["done"], 1)
+
+
+def test_a_fee_that_comes_after_the_refund_is_booked(till: Till) -> None:
+    till.knobs(fees_late_s=5 * 3_600)
+    order = cancelled(till)
+    till.pass_by(2 * 3_600)
+    assert till.attempts(order)[0].fees_pesewas is None
+    till.pass_by(20 * 86_400)
+    fee = till.attempts(order)[0].fees_pesewas
+    assert fee and till.balances() == {"gateway": -fee, "gateway_fees": fee}
+    till.proven()

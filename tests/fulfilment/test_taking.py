@@ -4,13 +4,14 @@ gets lost, and where the order and the money are afterwards."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from visitors import Visitor
 
 from core import orders, outbox, settling, taking
 from core.audit import CUSTOMER, Actor
-from core.base import clock
+from core.base import clock, config
 from core.orders import Order
 from fulfilment import paying
 from tests.support.settings import Using
@@ -490,3 +491,37 @@ def _key() -> dict[str, str]:
     from tests.support.till import SETTINGS
 
     return SETTINGS
+
+
+def test_an_order_makes_no_more_attempts_by_itself_than_its_customer_could(
+    till: Till,
+) -> None:
+    """Every answer of the gateway is lost, and every repeat is a duplicate."""
+    till.plan("http_500_after", "initialize", times=0)
+    order = till.order()
+    till.pass_by(29 * 60)
+    assert len(till.attempts(order)) <= config.current().payment_tries
+    till.pass_by(40 * 60)
+    assert till.state(order) == "expired"
+    assert len(till.attempts(order)) <= config.current().payment_tries
+
+
+def test_coming_back_to_an_old_order_asks_the_gateway_seldom(till: Till) -> None:
+    order = till.opened()
+    till.pass_by(2 * 3_600)
+    asked = till.verified()
+    for _ in range(60):
+        with till.inside():
+            taking.returned(order, till.reference(order))
+        till.pass_by(4)
+    assert till.verified() - asked <= len(config.current().payment_rung_ladder_s) + 2
+
+
+def test_a_wait_for_a_turn_cancels_no_paid_order(till: Till, superuser: Any) -> None:
+    order = till.opened()
+    till.pay(till.reference(order))
+    till.pass_by(61)
+    superuser.execute("UPDATE orders SET wait_reason = 'rate'")
+    till.jump(3 * 3_600)
+    with till.across():
+        assert orders.end_unbuyable() == 0
