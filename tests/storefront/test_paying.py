@@ -177,6 +177,19 @@ def test_a_changed_form_opens_nothing(
     assert len(till.attempts(order)) == 1
 
 
+def test_another_shop_knows_nothing_of_it(
+    till: Till, customer_of: Shop, shop: Open, bundle: Callable[..., int]
+) -> None:
+    order = order_at(till, press(customer_of, bundle()))
+    till.work()
+    before = till.verified()
+    theirs = shop("kofi")
+    for path in ("pay", "pay?go=1", f"back?reference={till.reference(order)}"):
+        assert theirs.get(f"/orders/{order.code}/{path}").status_code == 404
+    till.pass_by(4)
+    assert till.verified() == before, "nobody had the gateway asked"
+
+
 @pytest.mark.parametrize("reference", ["", "x" * 5_000, "../..", "%00", "MK-P-0"])
 def test_what_stands_in_the_return_address_is_not_believed(
     till: Till, customer_of: Shop, bundle: Callable[..., int], reference: str
