@@ -40,6 +40,8 @@ DEEDS = security_events.EVENTS | {
     "store_open": "let the store sell",
     "store_closed": "closed the store",
     "store_suspended": "suspended the store",
+    "pay_online_on": "let customers pay online in",
+    "pay_online_off": "let nobody pay online any more in",
     "save_price": "changed a price",
     "keep_margin": "kept the margin on",
     "leave_price": "left the price of",

@@ -41,6 +41,8 @@ SIGNATURES = {
     "platform_data_key": "signed with the data key",
     "body_secret": "signed as a whole",
     "static_token": "by a fixed token, which proves no words",
+    "paystack": "signed by Paystack",
+    "paystack_previous": "signed by Paystack with the earlier key",
 }
 ACTORS = {
     "owner": "in the console",
@@ -62,6 +64,7 @@ ACTIONS: dict[Action, str] = {
     "owe_back": "gave the customer’s payment back",
     "refund": "asked for a refund",
     "confirm_funding": "confirmed the funding",
+    "owe_back": "owed it back",
     "close": "closed with words",
 }
 _WORDS: dict[str, Mapping[Any, str]] = {"kind": SHORT, "action": ACTIONS}

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from sqlalchemy import text
 
-from core import availability, cases, ledger, orders, outbox, proof
+from core import availability, cases, ledger, online, orders, outbox, proof
 from core.base import clock, heartbeats
 from core.base.db import db
 from core.supplier import supply
@@ -164,7 +164,8 @@ def of_processes() -> Iterator[Metric]:
         labels=["role"],
     )
     health = heartbeats.health()
-    for role in heartbeats.ROLES:
+    payer: tuple[heartbeats.Role, ...] = ("payments",) if online.is_configured() else ()
+    for role in heartbeats.ROLES + payer:
         alive.add_metric([role], health[role].alive if role in health else 0)
         if role in health:
             age.add_metric([role], health[role].age_s)

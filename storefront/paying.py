@@ -43,16 +43,18 @@ def show_pay(code: str) -> Response | BaseResponse:
     address = newest.authorization_url if newest.state == "open" else None
     if address and "go" in request.args:
         return _kept_by_nobody(redirect(address, 303))
+    goes_to = own(f"/orders/{order.code}/pay{'?go=1' if address else ''}")
     page = render_template(
         "storefront/pay.html",
         order=order,
         network_name=phones.NETWORKS[order.network].name,
         is_open=address is not None,
         is_slow=clock.now() - newest.created_at > SLOW,
-        refresh_s=0 if address else REFRESH_S,
-        refresh_to=own(f"/orders/{order.code}/pay{'?go=1' if address else ''}"),
+        goes_to=goes_to,
     )
-    return _kept_by_nobody(make_response(page))
+    response = make_response(page)
+    response.headers["Refresh"] = f"{0 if address else REFRESH_S};url={goes_to}"
+    return _kept_by_nobody(response)
 
 
 @bp.get("/orders/<code>/back")

@@ -14,6 +14,7 @@ from core import audit, cases, catalog, outbox
 from core.audit import Kind
 from core.cases import KINDS
 from core.settling import ACTIONS
+from fulfilment import gateway_hooks
 from integrations.datamart import webhook
 
 CODE = re.compile(r"\b[a-z]+_[a-z_]+\b|\bTrue\b|\bFalse\b|\bNone\b|\berrand \d|outbox")
@@ -29,7 +30,8 @@ def test_every_word_of_a_closed_list_has_a_person_s_word() -> None:
     assert set(words.CALLS) == set(calls.ENDPOINTS)
     assert set(words.ACTIONS) == set(ACTIONS)
     assert set(words.ACTORS) == set(get_args(Kind))
-    assert set(words.SIGNATURES) == set(webhook.MODES) - {"none"}
+    of_supplier = set(webhook.MODES) - {"none"}
+    assert set(words.SIGNATURES) == of_supplier | set(gateway_hooks.SIGNED_BY.values())
 
 
 def test_the_audit_is_in_people_s_words(owner: Visitor, scene: Scene) -> None:

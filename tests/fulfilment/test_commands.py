@@ -482,10 +482,15 @@ def test_the_worker_command_works_on_the_valkey_of_the_settings(
     valkey: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given: list[tuple[Flask, str]] = []
-    monkeypatch.setattr(worker, "run", lambda app_, url: given.append((app_, url)))
+    given: list[tuple[Flask, str, bool]] = []
+
+    def run(app_: Flask, url: str, *, of_payments: bool) -> None:
+        given.append((app_, url, of_payments))
+
+    monkeypatch.setattr(worker, "run", run)
     assert command("worker").exit_code == 0
-    assert given == [(app, valkey)]
+    assert command("worker", "--payments").exit_code == 0
+    assert given == [(app, valkey, False), (app, valkey, True)]
 
 
 @pytest.mark.parametrize(("words", "workers"), [([], 2), (["--workers", "3"], 3)])

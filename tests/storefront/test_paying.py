@@ -69,14 +69,15 @@ def test_the_way_to_the_gateway_and_back_without_script(
     assert path.endswith("/pay")
     order = order_at(till, path)
     waiting = customer_of.get(path)
-    assert waiting.status_code == 200 and 'http-equiv="refresh"' in waiting.text
+    assert waiting.status_code == 200
+    assert waiting.headers["Refresh"] == f"2;url={path}"
     assert till.initialised() == 0, "no page waits for the gateway"
     parse_clean(waiting.text)
     assert customer_of.get(f"{path}?go=1").status_code == 200
     till.work()
     opened = customer_of.get(path)
     assert opened.status_code == 200, "a form's answer leads to pages of ours alone"
-    assert re.search(r'content="0;url=[^"]*/pay\?go=1"', opened.text)
+    assert opened.headers["Refresh"] == f"0;url={path}?go=1"
     gone = customer_of.get(f"{path}?go=1")
     assert gone.status_code == 303
     assert gone.location == till.attempts(order)[0].authorization_url
@@ -174,6 +175,19 @@ def test_a_changed_form_opens_nothing(
     form = fields(customer_of.get(f"/orders/{order.code}").text) | {"after": after}
     assert customer_of.post(f"/orders/{order.code}/pay", form).status_code == 303
     assert len(till.attempts(order)) == 1
+
+
+def test_another_shop_knows_nothing_of_it(
+    till: Till, customer_of: Shop, shop: Open, bundle: Callable[..., int]
+) -> None:
+    order = order_at(till, press(customer_of, bundle()))
+    till.work()
+    before = till.verified()
+    theirs = shop("kofi")
+    for path in ("pay", "pay?go=1", f"back?reference={till.reference(order)}"):
+        assert theirs.get(f"/orders/{order.code}/{path}").status_code == 404
+    till.pass_by(4)
+    assert till.verified() == before, "nobody had the gateway asked"
 
 
 @pytest.mark.parametrize("reference", ["", "x" * 5_000, "../..", "%00", "MK-P-0"])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import tables_owner
+import walk_paying
 import walk_telling
 from flask import Flask
 from sqlalchemy import text
@@ -24,6 +25,7 @@ MORE = {
         walk_telling.not_there,
         walk_telling.found,
         walk_telling.timed,
+        walk_paying.paid_online,
     )
 }
 """By the part they come after."""
