@@ -91,6 +91,8 @@ DEEDS = security_events.EVENTS | {
     "weekly_payouts_off": "has no Monday paid out any more to",
     "stop_payouts": "stopped all payouts of",
     "resume_payouts": "let payouts go on of",
+    "book_top_up": "booked money into the gateway of",
+    "book_settlement": "booked money from the gateway to the bank of",
     "ask_read_gateway": "asked for the gateway's balance",
     "forget_customer": "masked a customer's number in finished orders of",
 }

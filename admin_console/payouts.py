@@ -7,6 +7,7 @@ Decides what a person sees before they decide. Two people where two are needed, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -16,12 +17,14 @@ from admin_console import bp
 from admin_console.auth import needs
 from core import payouts
 from core.audit import Actor
-from core.base import config, money
+from core.base import clock, config, money
 from core.base.text_input import one_line, row_id
 from core.payouts import BadPayout, NoSuchPayout
 from core.payouts.listing import Listed
 
 ENDED = 20
+MOST_BOOKED = 100_000_000
+"""Pesewas at a time: a million cedis."""
 STATES: dict[str, tuple[str, str]] = {
     "requested": ("Needs your word", "waiting"),
     "approved": ("To be sent", "waiting"),
@@ -127,6 +130,29 @@ def go_on_with_payouts() -> Response:
     return redirect(url_for(".list_payouts"), 303)
 
 
+@bp.post("/payouts/book")
+@needs("fund")
+def book_at_gateway() -> Response | tuple[str, int]:
+    """Money that moved between our bank and the gateway; the same form twice is booked once."""
+    kind: Literal["top_up", "settlement"] = (
+        "settlement" if request.form.get("kind") == "settlement" else "top_up"
+    )
+    typed = one_line(request.form.get("amount", ""), 40)
+    form_id = row_id(request.form.get("form_id")) or 0
+    try:
+        pesewas = money.parse_ghs(typed)
+        if not form_id or not 0 < pesewas <= MOST_BOOKED:
+            raise BadPayout("Type an amount above zero, like 500.00.", "amount")
+        is_new = payouts.holdings.book(kind, form_id, pesewas, _actor())
+    except (money.BadAmount, BadPayout) as refusal:
+        return _page(
+            {"amount": refusal.sentence}, typed={"amount": typed, "kind": kind}
+        ), 422
+    said = f"Booked: {money.cedis(pesewas)}."
+    flash(said if is_new else "This was booked already. Nothing was added.")
+    return redirect(url_for(".list_payouts"), 303)
+
+
 def _of_number(decide: Callable[[], bool], done: str) -> Response | tuple[str, int]:
     try:
         is_new = decide()
@@ -146,7 +172,11 @@ def _of(payout_id: str) -> Listed:
     return payouts.listing.by_id(row_id(payout_id) or abort(404)) or abort(404)
 
 
-def _page(problems: dict[str, str] | None = None, why: str = "") -> str:
+def _page(
+    problems: dict[str, str] | None = None,
+    why: str = "",
+    typed: dict[str, str] | None = None,
+) -> str:
     size = config.current().page_size
     return render_template(
         "console/payouts.html",
@@ -160,6 +190,8 @@ def _page(problems: dict[str, str] | None = None, why: str = "") -> str:
         states=STATES,
         problems=problems or {},
         why=why,
+        typed=typed or {},
+        form_id=round(clock.now().timestamp() * 1_000_000),
     )
 
 

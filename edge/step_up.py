@@ -58,6 +58,7 @@ MONEY_AND_PEOPLE = {
             "/payouts/<payout_id>/approve",
             "/payouts/numbers/<account_id>/accept",
             "/payouts/go",
+            "/payouts/book",
         }
     ),
 }

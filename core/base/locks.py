@@ -40,5 +40,7 @@ class Lock(IntEnum):
     """Devices of one person are counted; second key: hash of store and person."""
     FUNDING = 4_233
     """A store's waiting requests for money are counted; second key: hash of the store."""
+    GATEWAY = 4_301
+    """Money that moved between our bank and the gateway is booked."""
     RESTORE = 4_209
     """Orders of a restored database are marked."""

@@ -10,23 +10,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from core import cases
-from core.audit import SYSTEM
+from core import audit, cases, online
+from core.audit import SYSTEM, Actor
 from core.base import clock, config, money
 from core.base.db import db, transaction
+from core.base.locks import Lock
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.catalog import Setting
-from core.ledger import Account
+from core.ledger import Account, Entry
 from core.online import GatewayRefund, OnlinePayment, Payout
 from core.online.model import OPEN_PAYOUT, OPEN_REFUND
+from core.online.standing import postings
 from core.online.stopped import stop_payouts
 from core.payouts import stopping
 
+OPENING = 0
+"""The number of the top-up by which the books begin."""
 CASE = ("gateway_balance", "gateway")
 _TAKEN = tuple(one for one in OPEN_PAYOUT if one not in ("requested", "approved"))
 
@@ -63,10 +67,32 @@ def expected() -> Range:
 
 
 @needs_across_stores
+def book(
+    kind: Literal["top_up", "settlement"],
+    form_id: int,
+    amount_pesewas: int,
+    actor: Actor,
+) -> bool:
+    """A person says that so much was paid into the gateway's balance, or came from it to our bank.
+    False when the same form was booked already. Raises `online.Unfit`."""
+    with transaction():
+        db.session.execute(select(func.pg_advisory_xact_lock(Lock.GATEWAY, 0)))
+        if postings(f"{kind}:{form_id}", kind):
+            return False
+        move = online.top_up if kind == "top_up" else online.settlement
+        move(form_id, amount_pesewas, actor)
+        audit.write(
+            actor, f"book_{kind}", "platform", {"amount_pesewas": amount_pesewas}
+        )
+        return True
+
+
+@needs_across_stores
 def judge(balance_pesewas: int) -> bool:
     """Whether the gateway's balance fits. The second time it does not, long enough after the
     first, payouts stop and a person is asked."""
     with transaction():
+        _take_opening(balance_pesewas)
         may_be = expected()
         if may_be.holds(balance_pesewas):
             db.session.execute(delete(Setting).where(Setting.key == stopping.OUTSIDE))
@@ -76,6 +102,17 @@ def judge(balance_pesewas: int) -> bool:
         if now - first >= clock.delta(config.current().gateway_break_gap_s):
             _stop(balance_pesewas, may_be, first)
         return False
+
+
+@inside_use_case
+def _take_opening(balance_pesewas: int) -> None:
+    """What is there before anything of ours moved is what it begins with."""
+    db.session.execute(select(func.pg_advisory_xact_lock(Lock.GATEWAY, 0)))
+    moved = select(Entry.id).join(Account, Account.id == Entry.account_id)
+    if balance_pesewas > 0 and not db.session.scalar(
+        select(moved.where(Account.name == "gateway").exists())
+    ):
+        online.top_up(OPENING, balance_pesewas, SYSTEM)
 
 
 @inside_use_case

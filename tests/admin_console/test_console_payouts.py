@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
@@ -113,6 +114,27 @@ def test_stop_and_go(payday: Payday, owner: Visitor) -> None:
     assert press(owner, "/payouts/go").status_code == 303
 
 
+def test_booking_what_moved_between_bank_and_gateway(
+    payday: Payday, owner: Visitor
+) -> None:
+    page = text_of(owner)
+    found = re.search(r'name="form_id" value="(\d+)"', page)
+    assert found is not None
+    form = {"form_id": found[1], "kind": "top_up", "amount": "1,250.00"}
+    for odd in ("", "x", "-5", "0", "1.234", "9" * 30):
+        answer = press(owner, "/payouts/book", **(form | {"amount": odd}))
+        assert answer.status_code == 422, odd
+    assert press(owner, "/payouts/book", form_id="x", amount="5").status_code == 422
+    for said in ("Booked: GH₵ 1,250.00.", "booked already. Nothing was added"):
+        assert press(owner, "/payouts/book", **form).status_code == 303
+        assert said in text_of(owner)
+    found_amounts = tables_owner.read(
+        "SELECT e.amount_pesewas FROM entries e JOIN postings p ON p.id = e.posting_id"
+        " WHERE p.kind = 'top_up' AND e.amount_pesewas > 0"
+    )
+    assert found_amounts == [125_000]
+
+
 def test_support_may_look_and_nothing_more(
     payday: Payday, logged_in: Callable[..., Visitor], using: Using
 ) -> None:
@@ -132,6 +154,7 @@ def test_support_may_look_and_nothing_more(
         f"/payouts/numbers/{number.id}/refuse",
         "/payouts/stop",
         "/payouts/go",
+        "/payouts/book",
     ):
         assert press(support, path, words="xyz", why="xyz").status_code == 403
     assert payday.read(payout).first_id is None

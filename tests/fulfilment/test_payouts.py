@@ -775,6 +775,29 @@ def test_what_the_balance_may_be(payday: Payday) -> None:
     assert _range() == (most - 6_000, most - 6_000)
 
 
+def test_what_was_there_before_us_is_the_beginning(
+    make_payday: Callable[..., Payday],
+) -> None:
+    payday = make_payday()
+    read_balance(payday)
+    assert _range() == (1_000_000, 1_000_000)
+    _holds(payday, 1_000_500)
+    read_balance(payday)
+    assert _range() == (1_000_000, 1_000_000)  # once
+
+
+def test_what_moved_between_bank_and_gateway_is_booked_once(payday: Payday) -> None:
+    payday.pass_(config.current().settled_within_s + 1)
+    _least, most = _range()
+    with tenancy.across_stores():
+        assert payouts.holdings.book("top_up", 77, 500, OWNER)
+        assert not payouts.holdings.book("top_up", 77, 500, OWNER)
+        assert payouts.holdings.book("settlement", 77, 200, OWNER)
+        with pytest.raises(online.Unfit):
+            payouts.holdings.book("settlement", 78, 0, OWNER)
+    assert _range() == (most + 300, most + 300)
+
+
 def test_payouts_stop_when_the_balance_is_outside_twice(payday: Payday) -> None:
     payday.pass_(config.current().settled_within_s + 1)
     least, most = _range()
