@@ -64,7 +64,6 @@ ACTIONS: dict[Action, str] = {
     "owe_back": "gave the customer’s payment back",
     "refund": "asked for a refund",
     "confirm_funding": "confirmed the funding",
-    "owe_back": "owed it back",
     "close": "closed with words",
 }
 _WORDS: dict[str, Mapping[Any, str]] = {"kind": SHORT, "action": ACTIONS}

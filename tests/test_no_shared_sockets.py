@@ -48,7 +48,9 @@ def test_a_server_may_fork_after_the_application_is_made(
     before = sockets_to(port)
     second = create_app(config)
     try:
-        assert sockets_to(port) == before
+        # those of tests before may have been dropped meanwhile
+        assert sockets_to(port) <= before
+        before = sockets_to(port)
         with second.app_context():
             assert db.engine.pool.checkedin() == 0  # type: ignore[attr-defined]
             with db.engine.connect():

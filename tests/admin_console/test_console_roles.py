@@ -57,8 +57,6 @@ ACTS = {
         )
     },
     "/books/prove": ("owner finance", {}),
-    "/payments/on": ("owner", {}),
-    "/payments/off": ("owner", {}),
     "/people/1/reset": ("owner", {}),
     "/people/1/second-step-off": ("owner", {}),
 }

@@ -48,7 +48,7 @@ def test_every_act_of_the_table_is_asked_about_and_does_nothing(
     before = counts()
     jump(LATER_S)
     values = {
-        "member_id": "3", "request_id": "1", "slug": "ama", "case_id": "1", "action": "close",
+        "member_id": "3", "request_id": "1", "refund_id": "1", "slug": "ama", "case_id": "1", "action": "close",
         "user_id": "3", "payout_id": "1", "account_id": "1",
     }  # fmt: skip
     forms = {
