@@ -282,6 +282,8 @@ GUARDED = [
     ("POST", "/orders/K7QM2XR94T/customer/forget"), ("GET", "/news"), ("POST", "/news/read"),
     ("GET", "/notices"), ("POST", "/notices"), ("POST", "/notices/K7QM2XR94T"),
     ("POST", "/notices/K7QM2XR94T/remove"), ("GET", "/days"),
+    ("GET", "/store/pay-online"),
+    ("POST", "/store/pay-online"),
 ]  # fmt: skip
 
 
