@@ -282,6 +282,10 @@ GUARDED = [
     ("POST", "/orders/K7QM2XR94T/customer/forget"), ("GET", "/news"), ("POST", "/news/read"),
     ("GET", "/notices"), ("POST", "/notices"), ("POST", "/notices/K7QM2XR94T"),
     ("POST", "/notices/K7QM2XR94T/remove"), ("GET", "/days"),
+    ("GET", "/payouts"), ("POST", "/payouts"), ("GET", "/payouts/number"),
+    ("POST", "/payouts/number"), ("GET", "/payouts/schedule"), ("POST", "/payouts/schedule"),
+    ("GET", "/payouts/K7QM2XR94T"), ("GET", "/payouts/K7QM2XR94T.csv"),
+    ("POST", "/payouts/K7QM2XR94T/cancel"),
     ("GET", "/store/pay-online"),
     ("POST", "/store/pay-online"),
 ]  # fmt: skip
