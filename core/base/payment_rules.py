@@ -22,17 +22,7 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
     """What of these settings contradicts itself, each with its fix; `values` is what is given."""
     mode = values.get("paystack_mode", "")
     keys = {name: values[key] for name, key in _NAMES.items() if key in values}
-    for name, key in keys.items():
-        if mode and key[3:7] != mode:
-            yield _of_another_world(name, key[3:7], mode)
-    if keys and not mode:
-        yield "PAYSTACK_MODE is missing: set it to test or live, as the key is."
-    supplier = values.get("data_mart_api_url", "")
-    if keys and mode == "test" and not clear_text.is_of_this_machine(supplier):
-        yield (
-            "PAYSTACK_MODE is test, but DATA_MART_API_URL is no address of this machine: who pays"
-            " with play money would get real data. Use a live key, or the sandbox supplier."
-        )
+    yield from _of_world(mode, keys, values.get("data_mart_api_url", ""))
     url = values.get("paystack_api_url", "")
     if (keys or mode or url) and "PAYSTACK_SECRET_KEY" not in keys:
         yield (
@@ -40,6 +30,19 @@ def problems(values: dict[str, Any]) -> Iterator[str]:
         )
     if url:
         yield from _of_address(url, mode)
+
+
+def _of_world(mode: str, keys: dict[str, str], supplier: str) -> Iterator[str]:
+    for name, key in keys.items():
+        if mode and key[3:7] != mode:
+            yield _of_another_world(name, key[3:7], mode)
+    if keys and not mode:
+        yield "PAYSTACK_MODE is missing: set it to test or live, as the key is."
+    if keys and mode == "test" and not clear_text.is_of_this_machine(supplier):
+        yield (
+            "PAYSTACK_MODE is test, but DATA_MART_API_URL is no address of this machine: who pays"
+            " with play money would get real data. Use a live key, or the sandbox supplier."
+        )
 
 
 def _of_another_world(name: str, world: str, mode: str) -> str:

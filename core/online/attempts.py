@@ -110,13 +110,11 @@ def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     if row is None:
         return  # the attempt of a backup: its row comes with it
     now = clock.now()
-    due, settings = now, config.current()
-    is_late = now >= expires_at(payment.created_at)
-    gap = clock.delta(settings.payment_late_gap_s)
-    if by_anybody and is_late and row.rung_at is not None and now < row.rung_at + gap:
+    if by_anybody and now >= expires_at(payment.created_at) and _rests(row, now):
         return
+    due = now
     if row.looked_at is not None:
-        due = max(now, row.looked_at + clock.delta(settings.payment_ring_gap_s))
+        due = max(now, row.looked_at + clock.delta(config.current().payment_ring_gap_s))
     is_rung = row.rung_at is not None and row.rung_at > (row.looked_at or row.rung_at)
     if (
         row.done_at is None
@@ -126,6 +124,11 @@ def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     ):
         return
     outbox.make_due(row, due)
+
+
+def _rests(row: outbox.OutboxRow, now: datetime) -> bool:
+    gap = clock.delta(config.current().payment_late_gap_s)
+    return row.rung_at is not None and now < row.rung_at + gap
 
 
 def expires_at(created_at: datetime) -> datetime:
