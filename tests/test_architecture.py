@@ -435,6 +435,7 @@ def test_migrations_have_one_head() -> None:
     assert len(script.get_heads()) == 1
 
 
+@pytest.mark.slow(seconds=3)
 def test_what_only_migrations_need_is_read_for_them_alone() -> None:
     """Every process of the program starts without it, an eighth sooner."""
     said = "import sys, wsgi; print(*sorted({'alembic', 'mako'} & set(sys.modules)))"

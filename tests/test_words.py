@@ -55,6 +55,7 @@ def forms(word: str) -> re.Pattern[str]:
     )
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("word", RETIRED)
 def test_a_retired_word_does_not_come_back(word: str) -> None:
     used = forms(word)

@@ -20,6 +20,8 @@ from core.base import tenancy
 from tests.support.payouts_desk import OTHER, Payday, apart, paydays
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 
 @pytest.fixture
 def payday(

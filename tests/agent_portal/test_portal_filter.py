@@ -17,6 +17,8 @@ from core.base import money
 from core.orders import Order, filtering, tabs
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 

@@ -28,6 +28,8 @@ from core.orders import Order
 from core.orders.batching import BatchLine, OrderBatch
 from storefront.forms import OrderForm, new_key
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 AMA = Actor("agent", "Ama")
 THREE = "0241234567 5\n0551234567 2GB Esi\n0201234567 10"
 

@@ -23,6 +23,8 @@ from core.base import clock, tenancy
 from core.orders import owing
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 LINE = re.compile(
     r'class="money (?:in|out)">([^<]+)</span></td>\s*<td class="num c-balance">([^<]+)<'
 )

@@ -22,6 +22,8 @@ from core.audit import SYSTEM
 from core.base import clock, tenancy
 from tests.support.payouts_desk import AMA, NUMBER, Payday, apart, paydays
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 
 @pytest.fixture
 def payday(

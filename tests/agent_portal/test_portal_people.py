@@ -25,6 +25,8 @@ from core.base.db import db
 from tests.edge.test_second_step import set_up
 from tests.support.asked import asked as asked_of
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 NEW = "a kettle on the roof"
 
 

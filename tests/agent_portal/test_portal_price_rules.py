@@ -18,6 +18,8 @@ from core.base import money
 from core.catalog import Bundle, PriceLine
 from tests.support.asked import asked as asked_of
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 Lines = Callable[..., PriceLine]
 RULE = {"network": "mtn", "by": "percent", "amount": "12.5", "step": "50"}
 

@@ -26,6 +26,8 @@ from edge import stored_pages
 from http_server import Head, Ready
 from tests.support import axe
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 ALWAYS = {"keeps": "no", "outside": "taken"}
 WEEK = {f"on-{n}": "on" for n in range(7)} | {
     f"{what}-{n}": time

@@ -23,6 +23,8 @@ from core.base.db import db
 from core.signing_up import Problems, Typed
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 GOOD = {
     "name": "Esi Owusu",
     "phone": "024 555 0101",

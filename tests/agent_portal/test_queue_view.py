@@ -17,6 +17,8 @@ from core.queue_view import QueueView
 from tests.support.queues import queue
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.4)
+
 TABS = ("new", "paid", "processing", "late", "failed", "missing", "back", "done", "all")
 STATES = ("pending", "queued", "submitting", "processing", "completed", "failed", "refunded",
           "cancelled")  # fmt: skip

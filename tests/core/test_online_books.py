@@ -23,6 +23,8 @@ from core.online import GatewayRefund, Unfit
 from core.orders import Order, giving_back
 from tests.support.online_money import FEE, Scene
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AMA = Actor("agent", "Ama")
 
 

@@ -72,6 +72,7 @@ def test_many_functions_say_what_they_need() -> None:
     assert len(marked("needs_across_stores")) > 35
 
 
+@pytest.mark.slow(seconds=3)
 @pytest.mark.parametrize("address", marked("inside_use_case"))
 def test_a_part_of_a_use_case_is_refused_where_none_is_open(
     context: Flask, address: str

@@ -31,6 +31,8 @@ from core.orders import Order
 from core.proof import Proof, proving, rules, seals
 from tests.support.claims import claim_one
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 Super = psycopg.Connection[Any]
 IN_FLIGHT_LIMIT = "CONSTRAINT ck_accounts_in_flight"
 

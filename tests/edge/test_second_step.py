@@ -20,6 +20,8 @@ from core.base import clock, signed
 from core.base.db import db
 from tests.support import settings
 
+pytestmark = pytest.mark.slow(seconds=0.3)
+
 DOORS = [("portal", "ama@example.test"), ("admin", "owner@example.test")]
 LATER_S = 601
 

@@ -31,6 +31,8 @@ from fulfilment.buying import supplier_link
 from integrations.datamart.client import DataMart
 from operations import seeds, supervise, worker
 
+pytestmark = pytest.mark.slow(seconds=0.12)
+
 PEOPLE = {
     name: {"email": f"{name}@shop.example", "password": f"{name} has a password"}
     for name in ("owner", "ama", "kofi")

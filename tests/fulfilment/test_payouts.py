@@ -33,6 +33,8 @@ from tests.support.payouts_desk import (
 from tests.support.settings import Using
 from tests.support.till import webhook
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 DAY = 86_400
 OWNER = Actor("owner", "Owner", 901)
 FINANCE = Actor("owner", "Finance", 902)

@@ -21,6 +21,8 @@ from core.supplier import supply
 from integrations.ports import Absent, Found
 from integrations.stand_in import Known, StandIn
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 _keys = itertools.count(1)
 
 

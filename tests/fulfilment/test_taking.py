@@ -17,6 +17,8 @@ from fulfilment import housekeeping, paying
 from tests.support.settings import Using
 from tests.support.till import Till, webhook
 
+pytestmark = pytest.mark.slow(seconds=0.25)
+
 OWNER = Actor("owner", "Owner")
 Visit = Callable[[str], Visitor]
 

@@ -13,6 +13,8 @@ from core.online import OnlinePayment
 from core.orders import releasing
 from tests.support.till import Till
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 
 class Killed(BaseException):
     """As kill -9: nothing of the program runs after it."""

@@ -24,6 +24,8 @@ from core.supplier import webhook_events
 from integrations.datamart.client import DataMart
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 PATH = f"/datamart/{WEBHOOK_TOKEN}"
 
 

@@ -14,6 +14,8 @@ from core import orders
 from core.orders import Order
 from tests.support.till import Till
 
+pytestmark = pytest.mark.slow(seconds=0.2)
+
 Open = Callable[..., Shop]
 
 

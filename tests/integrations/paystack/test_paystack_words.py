@@ -413,6 +413,7 @@ def test_no_record_shows_a_key_or_who_paid() -> None:
     assert "kofi" not in records[-1].response_body
 
 
+@pytest.mark.slow(seconds=2)
 def test_masking_a_full_answer_is_quick() -> None:
     """Patterns that backtrack would let one answer hold a worker."""
     for filler in (
