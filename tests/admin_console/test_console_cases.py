@@ -14,6 +14,8 @@ from core import audit, cases, catalog, ledger, orders
 from core.orders import News
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 NBSP = "\N{NO-BREAK SPACE}"
 
 

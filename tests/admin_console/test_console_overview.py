@@ -18,6 +18,8 @@ from core import catalog, ledger, proof
 from core.base import clock
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 
 def figure(html: str, label: str) -> str:
     found = re.search(rf"<span>{label}[^<]*</span><b>([^<]*)</b>", html)

@@ -18,6 +18,8 @@ from visitors import Visitor
 from core import audit, ledger, orders, proof, stores
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 NBSP = "\N{NO-BREAK SPACE}"
 
 

@@ -19,6 +19,8 @@ from core.base import tenancy
 from core.stores import BadStore
 from http_server import Head, Ready
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 PATH = "/store/address"
 AMA, KOFI = 1, 2
 """As the seed numbers them."""

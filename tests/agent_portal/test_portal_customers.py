@@ -12,6 +12,8 @@ from visitors import Visitor
 
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 WHOLE = "024\N{NO-BREAK SPACE}123\N{NO-BREAK SPACE}4567"
 
 

@@ -12,6 +12,8 @@ from visitors import Visitor
 
 from core.base import hashing
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 PASSWORD = "correct horse battery"
 
 

@@ -17,6 +17,8 @@ from core import catalog, ledger, orders
 from core.audit import Actor
 from core.base import clock, money, phones, tenancy
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 UNKNOWN = "ZZZZZZZZZZ"
 HTMX = {"HX-Request": "true"}
 AMA = Actor("agent", "Ama")

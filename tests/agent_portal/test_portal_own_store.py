@@ -15,6 +15,8 @@ from core.audit import Actor
 from core.base import tenancy
 from tests.support import axe
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 WORDS = {
     "welcome": "Akwaaba to Ama's",
     "announcement": "MTN is slow <today>",

@@ -19,6 +19,8 @@ from core.audit import SYSTEM
 from core.base import money, phones, tenancy
 from core.catalog import Bundle
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 UNKNOWN = "ZZZZZZZZZZ"
 HTMX = {"HX-Request": "true"}
 

@@ -13,6 +13,8 @@ from visitors import Visitor
 from core.base import money
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 
 def numbers(html: str) -> list[str]:
     """The customers' numbers of a queue page, in the order of its rows."""

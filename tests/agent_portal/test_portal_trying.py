@@ -13,6 +13,8 @@ from visitors import Visitor
 from core import catalog
 from core.orders import Order, testing
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 KEY = "k" * 24
 
 

@@ -21,6 +21,8 @@ from core.base.db import db
 from core.orders import Order
 from tests.support.queues import queue
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AMA = Actor("agent", "Ama")
 Place = Callable[..., Order]
 

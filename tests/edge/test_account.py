@@ -20,6 +20,8 @@ from core.audit import SYSTEM
 from core.base import hashing, tenancy
 from core.base.db import db
 
+pytestmark = pytest.mark.slow(seconds=0.15)
+
 NEW = "a kettle on the roof"
 DOORS = [("portal", "ama@example.test"), ("admin", "owner@example.test")]
 HERE = Place("10.0.0.1", "portal")

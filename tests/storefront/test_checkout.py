@@ -12,6 +12,8 @@ from core import catalog, orders
 from core.audit import SYSTEM, Actor
 from core.base import clock, config
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AMA = Actor("agent", "Ama")
 
 

@@ -15,6 +15,8 @@ from core.audit import Actor
 from core.base import clock, tenancy
 from storefront import device
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 AGENT = Actor("agent", "Ama")
 WHOLE, MASKED = "024 123 4567", "024 ••• 4567"
 

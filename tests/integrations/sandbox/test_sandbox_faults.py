@@ -16,6 +16,8 @@ from sandbox_kit import FIRST, Reseller, balance_pesewas, lines, order
 
 from integrations.sandbox import app
 
+pytestmark = pytest.mark.slow(seconds=0.1)
+
 REF = "MK-0000000001"
 JSON = {**FIRST, "Content-Type": "application/json"}
 
