@@ -447,3 +447,17 @@ def test_what_only_migrations_need_is_read_for_them_alone() -> None:
         check=True,
     )
     assert done.stdout.split() == []
+
+
+def test_what_a_browser_shows_is_waited_for() -> None:
+    """After a press the next page may be there without its body: a count or a look at once sees
+    nothing. `expect` asks until it is so."""
+    at_once = re.compile(
+        r"(?m)^\s*assert .*(?:locator\(.*\)\.count\(\)|\.is_(?:visible|hidden)\()"
+    )
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for line in at_once.findall(path.read_text())
+    ]
+    assert found == []

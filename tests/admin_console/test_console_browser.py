@@ -208,7 +208,7 @@ def test_the_answer_of_a_refresh_shows_without_navigation(
     expect(page.get_by_text("Refresh balance: done")).to_be_visible()
     expect(page.get_by_text("1,234.56").first).to_be_visible()
     assert page.evaluate("window.here") == "not navigated"
-    assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
+    expect(page.locator("[data-hx-trigger]")).to_have_count(0)  # and it stops asking
 
 
 def test_a_proof_asked_for_shows_without_navigation(
@@ -235,7 +235,7 @@ def test_a_proof_asked_for_shows_without_navigation(
     ).to_be_visible()
     assert judged(page) == []
     assert page.evaluate("window.here") == "not navigated"
-    assert page.locator("[data-hx-trigger]").count() == 0, "and it stops asking"
+    expect(page.locator("[data-hx-trigger]")).to_have_count(0)  # and it stops asking
 
 
 def test_the_same_without_scripts(
@@ -310,7 +310,7 @@ def test_the_plot_draws_both_lines(
             plot.locator(f".{line}").evaluate("e => e.getBoundingClientRect().width")
             >= 0
         )
-        assert plot.locator(f".{line}").count() == 1
+        expect(plot.locator(f".{line}")).to_have_count(1)
     stroke = plot.locator(".chart-ours").evaluate("e => getComputedStyle(e).stroke")
     assert stroke not in (
         "none",

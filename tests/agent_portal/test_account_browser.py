@@ -63,7 +63,7 @@ def test_out_everywhere_ends_at_the_log_in_page(
 ) -> None:
     other, page = open_page("ama", js=js), open_page("ama", js=js)
     page.goto("/account/sessions")
-    assert page.locator(".devices li").count() == 2
+    expect(page.locator(".devices li")).to_have_count(2)
     page.get_by_role("button", name="Log out everywhere", exact=True).click()
     page.wait_for_url("**/login")
     assert "logged out everywhere" in page.inner_text("main")

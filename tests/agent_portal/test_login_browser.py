@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 from sqlalchemy import update
 
 from core.accounts import devices, guessing
@@ -72,7 +73,7 @@ def test_the_wait_is_named_the_e_mail_kept_and_one_more_press_goes_through(
     page.wait_for_timeout(1_100)  # as it says
     log_in(page, room)
     assert not page.url.endswith("/login")
-    assert page.locator("[role=alert]").count() == 0
+    expect(page.locator("[role=alert]")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

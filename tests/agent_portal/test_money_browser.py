@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tables_owner
+from playwright.sync_api import expect
 
 from core import fund_requests
 from core.audit import Actor
@@ -85,7 +86,7 @@ def test_asking_and_days_without_script(
     assert "Taken back" in page.inner_text("#fund")
     page.select_option("#kind", "hold")
     page.click("text=Show >> nth=0")
-    assert page.locator(".statement tbody tr").count() == 1
+    expect(page.locator(".statement tbody tr")).to_have_count(1)
     page.goto("/earnings")
     page.click("text=Months")
     assert "by=month" in page.url

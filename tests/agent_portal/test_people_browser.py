@@ -11,6 +11,7 @@ from typing import Any
 
 import pyotp
 import pytest
+from playwright.sync_api import expect
 
 from core.base import clock, config
 from tests.support import looks, settings
@@ -106,8 +107,8 @@ def test_a_phone_sets_up_the_second_step_and_logs_in_with_it(
     page.fill("#code", code(secret))
     page.click("text=Turn it on")
     look(page, f"second-codes-{shot}")
+    expect(page.locator(".paper code")).to_have_count(10)
     paper = page.locator(".paper code").all_inner_texts()
-    assert len(paper) == 10
     page.click("text=I have them")
     look(page, f"second-on-{shot}")
     jump(660)

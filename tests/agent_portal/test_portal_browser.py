@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from core import catalog, ledger, orders, proof
 from core.audit import SYSTEM, Actor
@@ -123,7 +124,7 @@ class TestSelection:
         page = open_page("ama")
         page.goto("/orders")
         bar = page.locator("[data-selection]")
-        assert not bar.is_visible()
+        expect(bar).to_be_hidden()
         page.check(f"input[value='{full['pending']}']")
         assert (
             bar.inner_text().split("\n")[0]
@@ -163,9 +164,8 @@ class TestWithoutNavigation:
         assert (
             page.evaluate("window.stayed") and page.inner_text("#wallet-now") != before
         )
-        assert (
-            order_of(code).state == "queued" and page.locator("tbody tr").count() == 3
-        )
+        assert order_of(code).state == "queued"
+        expect(page.locator("tbody tr")).to_have_count(3)
         assert "New 2" in page.inner_text("#tabs").replace("\n", " ")
 
     def test_a_refusal_is_said_in_the_row(
@@ -195,10 +195,8 @@ class TestWithoutNavigation:
         )
         page.click(f"#o-{full['pending']} button")
         page.wait_for_selector("#status .note")
-        assert (
-            page.locator(f"#o-{full['pending']}").count() == 1
-            and order_of(full["pending"]).state == "pending"
-        )
+        expect(page.locator(f"#o-{full['pending']}")).to_have_count(1)
+        assert order_of(full["pending"]).state == "pending"
 
     def test_new_orders_show_as_a_bar_and_move_no_row(
         self, open_page: Callable[..., Any], full: dict[str, str], place: Any
@@ -213,10 +211,8 @@ class TestWithoutNavigation:
         place(number="0247777777")
         page.evaluate("htmx.trigger(document.querySelector('#news'), 'every')")
         page.wait_for_selector("#news .news")
-        assert (
-            page.locator("tbody tr").count() == rows
-            and first.bounding_box()["y"] == top
-        )
+        expect(page.locator("tbody tr")).to_have_count(rows)
+        assert first.bounding_box()["y"] == top
         page.click("#news .news")
         page.wait_for_function(
             f"document.querySelectorAll('tbody tr').length === {rows + 1}"
@@ -236,10 +232,8 @@ class TestWithoutNavigation:
             ),
         )
         page.wait_for_selector(".state-label >> text=Delivered", timeout=10_000)
-        assert (
-            page.evaluate("window.stayed")
-            and page.locator("#live[data-hx-trigger]").count() == 0
-        )
+        assert page.evaluate("window.stayed")
+        expect(page.locator("#live[data-hx-trigger]")).to_have_count(0)
         assert "Delivered." in page.evaluate(
             "document.querySelector('#said').textContent"
         )
@@ -312,7 +306,7 @@ class TestKeys:
         assert page.url.endswith("/orders")
         # answered after whatever Enter might have sent
         page.goto("/orders?tab=processing")
-        assert page.locator("tbody tr").count() == 2
+        expect(page.locator("tbody tr")).to_have_count(2)
 
 
 def test_profit_follows_the_typed_price(
@@ -623,7 +617,8 @@ def test_loading_the_results_of_a_selection_again_sends_nothing_again(
     assert "POST" not in asked and page.url.endswith("/orders?tab=new")
     page.goto("/wallet")
     page.go_back()
-    assert "POST" not in asked and page.locator("h1").count() == 1
+    assert "POST" not in asked
+    expect(page.locator("h1")).to_have_count(1)
 
 
 def test_without_htmx_the_results_of_a_selection_are_not_sent_again(

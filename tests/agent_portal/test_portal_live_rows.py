@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 from sqlalchemy import event
 from visitors import Visitor
 
@@ -199,7 +200,7 @@ class TestInABrowser:
         ] == tops[:2]
         assert page.is_checked(f"#o-{codes[2]} input[name=order]")
         assert page.evaluate("document.activeElement.id") == f"o-{codes[3]}"
-        assert page.locator(f"#o-{codes[1]} input").count() == 0
+        expect(page.locator(f"#o-{codes[1]} input")).to_have_count(0)
         in_store("ama", lambda: orders.release(codes[3], Actor("agent", "Kwame")))
         page.evaluate(
             "htmx.trigger(document.querySelector('#rows-live'), 'every')"

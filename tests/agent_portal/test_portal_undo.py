@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import tables_owner
+from playwright.sync_api import expect
 from sqlalchemy import event, update
 from visitors import Visitor
 
@@ -527,4 +528,5 @@ def test_in_a_browser_results_count_down_and_change_in_place(
         in_store("ama", lambda order_id=order_id: orders.let_go(order_id))
     page.wait_for_selector(f"li#o-{codes[0]} >> text=In line")
     page.wait_for_selector(f"li#o-{codes[1]} >> text=In line")
-    assert not page.is_visible("#undo") and page.query_selector("[data-left]") is None
+    expect(page.locator("#undo")).to_be_hidden()
+    expect(page.locator("[data-left]")).to_have_count(0)

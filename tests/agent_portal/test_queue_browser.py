@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support import axe
 
@@ -124,7 +125,7 @@ def test_a_question_mark_lists_the_keys(
     page = open_page("ama", width=1280, dark=True)
     page.goto("/orders")
     page.keyboard.press("?")
-    assert page.locator("dialog[open]").is_visible()
+    expect(page.locator("dialog[open]")).to_be_visible()
     box = page.locator("dialog[open]").bounding_box()
     assert abs(2 * box["x"] + box["width"] - 1280) < 20, "in the middle"
     assert "go to Process selected" in page.inner_text("dialog")
@@ -132,12 +133,13 @@ def test_a_question_mark_lists_the_keys(
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement.tagName") != "TR"
     page.keyboard.press("Escape")
-    assert not page.locator("dialog[open]").count()
+    expect(page.locator("dialog[open]")).to_have_count(0)
     page.keyboard.press("a")
-    assert page.locator("[name=order]:checked").count() == 3
+    expect(page.locator("[name=order]:checked")).to_have_count(3)
     page.fill("#q", "")
     page.keyboard.type("?")
-    assert page.input_value("#q") == "?" and not page.locator("dialog[open]").count()
+    assert page.input_value("#q") == "?"
+    expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 def test_back_leads_to_what_was_filtered(
@@ -150,13 +152,15 @@ def test_back_leads_to_what_was_filtered(
     page.select_option("#mb", label="5 GB")
     page.click("button:has-text('Show')")
     page.wait_for_selector("text=Only 5 GB.")
-    assert "mb=5120" in page.url and page.locator("[data-row]").count() == 2
+    assert "mb=5120" in page.url
+    expect(page.locator("[data-row]")).to_have_count(2)
     page.locator("[data-row] a.phone").first.click()
     page.wait_for_selector("#live")
     page.go_back()
-    assert "mb=5120" in page.url and page.locator("[data-row]").count() == 2
+    assert "mb=5120" in page.url
+    expect(page.locator("[data-row]")).to_have_count(2)
     page.click("text=Show all")
-    assert page.locator("[data-row]").count() == 6
+    expect(page.locator("[data-row]")).to_have_count(6)
 
 
 def test_without_script_filter_all_and_hold_work(
@@ -172,7 +176,7 @@ def test_without_script_filter_all_and_hold_work(
     page.goto("/orders/filter")
     page.select_option("#hold", "no")
     page.click("button:has-text('Show')")
-    assert page.locator("[data-row]").count() == 3
+    expect(page.locator("[data-row]")).to_have_count(3)
     page.click("text=Process all …")
     page.click("button:has-text('Process 3')")
     assert page.inner_text("h1") == "3 sent"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from core import ledger, stores
@@ -146,7 +147,7 @@ def test_from_nothing_to_an_open_store(
     page.click("text=Open my store")
     page.wait_for_url("**/")
     assert page.inner_text("h1") == "Your shop"
-    assert page.locator("td.num").count() == 9
+    expect(page.locator("td.num")).to_have_count(9)
     if js:
         look(page, f"new-{width}")
     page.click("text=Type the code that was sent")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tables_owner
+from playwright.sync_api import expect
 
 from core import orders
 from core.audit import Actor
@@ -62,7 +63,7 @@ def test_what_is_typed_outlives_what_changes_around_it(
     page.evaluate(POLL)
     page.wait_for_selector("text=Kofi is on it")
     assert page.input_value("#note") == "Ask for Efua"
-    assert page.locator("#reason").is_visible()
+    expect(page.locator("#reason")).to_be_visible()
     # somebody begins while the answer is under way: it does not take the field away
     in_store("ama", lambda: orders.marking.let_go_of(code, KOFI))
     page.route("**/status?*", lambda route: (page.focus("#note"), route.continue_()))
@@ -129,7 +130,7 @@ def test_without_script_the_switches_work_and_the_page_says_why_not_more(
     page = open_page("ama", js=False)
     page.goto("/notices")
     assert "need JavaScript" in page.inner_text("#this-device")
-    assert not page.locator("[data-switch-on]").is_visible()
+    expect(page.locator("[data-switch-on]")).to_be_hidden()
     page.uncheck("text=New orders")
     page.click("text=Save")
     assert "new" not in tables_owner.read("SELECT kinds FROM push_devices")[0]

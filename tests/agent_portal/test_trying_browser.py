@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support import looks
 
@@ -23,7 +24,7 @@ def test_it_is_made_by_the_keyboard_and_every_page_of_it_fits(
     page.keyboard.press("ArrowDown")
     page.get_by_role("button", name="Make a test order").press("Enter")
     page.wait_for_url("**/orders/*")
-    assert page.get_by_text("TEST · New").is_visible()
+    expect(page.get_by_text("TEST · New")).to_be_visible()
     here = page.url
     pages = ["/test-order", "/store", "/orders", here]
     if dark:  # axe is a script

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import jinja2
 import pytest
 from flask import Flask, Response, render_template
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 from core.base import clock
@@ -158,10 +158,10 @@ def test_the_menu_opens_without_script_and_leads_on(
     )
     page = context.new_page()
     page.goto(gallery.address + "/g")
-    assert not page.get_by_role("link", name="Books").is_visible()
+    expect(page.get_by_role("link", name="Books")).to_be_hidden()
     page.get_by_text("Menu").click()
     link = page.get_by_role("link", name="Books")
-    assert link.is_visible()
+    expect(link).to_be_visible()
     box = link.bounding_box()
     assert (
         box is not None

@@ -260,7 +260,7 @@ def test_the_page_turns_completed_by_itself_without_navigating(app, phone, in_st
     expect(page.locator("#label")).to_have_text("Completed")
     expect(page.locator("#news")).to_contain_text("Completed. Delivered")
     assert page.title().startswith("Completed · ")
-    assert page.locator("[data-hx-trigger]").count() == 0
+    expect(page.locator("[data-hx-trigger]")).to_have_count(0)
     assert moves == [] and page.evaluate("window.unmoved") is True
 
 
@@ -593,14 +593,12 @@ def test_the_network_follows_the_number_and_may_be_overruled(phone):
     expect(
         page.locator("#mtn input:checked")
     ).to_be_visible()  # what is chosen stays in sight, and alone
-    assert (
-        page.locator("#mtn li:visible").count() == 1
-        and page.locator("#telecel li:visible").count() > 1
-    )
+    expect(page.locator("#mtn li:visible")).to_have_count(1)
+    expect(page.locator("#telecel li:visible").nth(1)).to_be_visible()
     page.locator("#telecel input").first.check()
     expect(page.locator("#mtn")).to_be_hidden()
     page.get_by_role("link", name="All", exact=True).click()
-    assert page.locator(".net:visible").count() == 3
+    expect(page.locator(".net:visible")).to_have_count(3)
     number.fill("0")
     expect(hint).to_be_empty()
 
@@ -625,10 +623,8 @@ def test_what_was_chosen_stays_when_the_number_is_of_another_network(phone):
     number.fill("024 765 4321")
     expect(hint).to_have_text("Looks like MTN.")
     expect(page.locator("#telecel")).to_be_hidden()
-    assert (
-        page.locator("#mtn input:checked").count() == 1
-        and page.locator("#mtn li:visible").count() > 1
-    )
+    expect(page.locator("#mtn input:checked")).to_have_count(1)
+    expect(page.locator("#mtn li:visible").nth(1)).to_be_visible()
     number.fill("020 765 4321")
     page.locator("#telecel input").first.check()
     expect(hint).to_have_text("Looks like Telecel.")
