@@ -14,8 +14,8 @@ from admin_console import bp
 from admin_console.auth import needs
 from core import online, taking
 from core.audit import Actor
-from core.base import config
-from core.base.text_input import row_id
+from core.base import config, money
+from core.base.text_input import one_line, row_id
 
 STATES = {
     "asked": ("waiting", "Being opened"),
@@ -31,6 +31,10 @@ STATES = {
 
 @bp.get("/payments")
 def show_payments() -> str:
+    return _page()
+
+
+def _page(typed: str = "", problem: str = "") -> str:
     limit = config.current().page_size
     lines = taking.newest(row_id(request.args.get("before", "")), limit)
     older = lines[-1].payment.id if len(lines) == limit else None
@@ -43,6 +47,9 @@ def show_payments() -> str:
         is_on=online.platform_is_on(),
         is_configured=online.is_configured(),
         mode=config.current().paystack_mode,
+        card_limit=online.daily_limit_pesewas(),
+        typed=typed,
+        problem=problem,
     )
 
 
@@ -68,4 +75,21 @@ def switch_payments_off() -> ResponseReturnValue:
     flash(
         "Off: no payment is asked for any more. What was asked for is watched to its end."
     )
+    return redirect(url_for(".show_payments"), 303)
+
+
+@bp.post("/payments/cards")
+@needs("payments")
+def limit_cards() -> ResponseReturnValue:
+    """How much cards may bring a store a day; nothing takes none."""
+    typed = one_line(request.form.get("limit", ""))
+    try:
+        limit_pesewas = money.parse_ghs(typed) if typed else 0
+        online.set_daily_limit(limit_pesewas, Actor.of_login(current_user))
+    except (money.BadAmount, online.BadLimit) as refusal:
+        return _page(typed, refusal.sentence), 422
+    if limit_pesewas:
+        flash(f"Cards are taken, up to {money.cedis(limit_pesewas)} a store and day.")
+    else:
+        flash("No card is taken any more. What was opened with one may still be paid.")
     return redirect(url_for(".show_payments"), 303)

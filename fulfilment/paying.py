@@ -35,8 +35,8 @@ log = structlog.get_logger("paying")
 UNCONFIGURED_S = 300
 AGE = 10
 """Without an answer it is asked again after a tenth of its age."""
-CHANNELS = ("mobile_money",)
-"""A card's holder may take the money back months later, and it would be ours."""
+MOBILE_MONEY = ("mobile_money",)
+WITH_CARDS = (*MOBILE_MONEY, online.CARD)
 
 
 @needs_across_stores
@@ -144,6 +144,7 @@ def _request(attempt: Attempt) -> PaymentRequest | None:
     if order.state != "awaiting_payment" or store is None:
         return None
     settings = config.current()
+    by_card_too = online.offer(attempt.id)
     back = f"{settings.address(store.slug)}/orders/{order.code}/back"
     return PaymentRequest(
         reference=attempt.reference,
@@ -151,7 +152,7 @@ def _request(attempt: Attempt) -> PaymentRequest | None:
         email=f"c{order.code.lower()}@pay.{settings.base_domain}",
         amount_pesewas=attempt.amount_pesewas,
         callback_url=back,
-        channels=CHANNELS,
+        channels=WITH_CARDS if by_card_too else MOBILE_MONEY,
         label=store.name,
         metadata={"cancel_action": back, "order": order.code},
     )

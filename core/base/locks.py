@@ -42,5 +42,7 @@ class Lock(IntEnum):
     """A store's waiting requests for money are counted; second key: hash of the store."""
     GATEWAY = 4_301
     """Money that moved between our bank and the gateway is booked."""
+    CARDS = 4_302
+    """What cards bring a store a day is counted; second key: the store."""
     RESTORE = 4_209
     """Orders of a restored database are marked."""

@@ -4,8 +4,8 @@ each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 `attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` and
 `paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes money,
 `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
-`switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
-is locked by its caller (`locked_payment`), after its order's.
+`switch` says whether any of it is on, `cards` whether a card may pay. Who calls them, and when, is
+decided above. A payment's row is locked by its caller (`locked_payment`), after its order's.
 """
 
 from core.online.accepting import Asked, Verdict, Verified, judge
@@ -21,6 +21,13 @@ from core.online.attempts import (
     next_look,
     of_order,
     ring,
+)
+from core.online.cards import (
+    CARD,
+    BadLimit,
+    daily_limit_pesewas,
+    offer,
+    set_daily_limit,
 )
 from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
 from core.online.of_orders import (
@@ -65,9 +72,11 @@ from core.online.switch import (
 from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
 
 __all__ = [
+    "CARD",
     "OPEN",
     "Asked",
     "Attempt",
+    "BadLimit",
     "Dispute",
     "GatewayRefund",
     "OnlinePayment",
@@ -82,6 +91,7 @@ __all__ = [
     "attempt",
     "by_reference",
     "capture",
+    "daily_limit_pesewas",
     "due",
     "expires_at",
     "fee_found",
@@ -101,6 +111,7 @@ __all__ = [
     "loss_to_agent",
     "next_look",
     "of_order",
+    "offer",
     "owe",
     "owe_of_order",
     "pay_in",
@@ -117,6 +128,7 @@ __all__ = [
     "request_payout",
     "reverse",
     "ring",
+    "set_daily_limit",
     "settlement",
     "stop_payouts",
     "switch_platform",

@@ -81,6 +81,8 @@ class OnlinePayment(Model, StoreScoped):
     """When it went into the wallet."""
     gateway_id: Mapped[int | None]
     channel: Mapped[str | None]
+    # by the platform alone, once it is opened
+    by_card_too: Mapped[bool] = mapped_column(server_default=text("false"))
     access_code: Mapped[str | None]
     authorization_url: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)

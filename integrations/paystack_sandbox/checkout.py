@@ -50,6 +50,9 @@ def _pressed(gateway: Gateway, request: Request, paid: Thing) -> Response:
         payments.pay(gateway, paid)
     elif act == "decline":
         payments.fail(gateway, paid, "Declined")
+    elif act == "card" and "card" in paid.doc.get("channels", ()):
+        paid.doc["channel"] = "card"
+        payments.pay(gateway, paid)
     elif act == "momo":
         phone = re.sub(r"\D", "", request.form.get("phone", ""))[:15]
         provider = request.form.get("provider", "")

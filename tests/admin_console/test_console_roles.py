@@ -43,6 +43,7 @@ ACTS = {
     ),
     "/payments/on": ("owner", {}),
     "/payments/off": ("owner", {}),
+    "/payments/cards": ("owner", {"limit": "200"}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
