@@ -53,6 +53,7 @@ MONEY_AND_PEOPLE = {
             "/stores/<slug>/take-back",
             "/cases/<case_id>/<action>",
             "/payments/on",
+            "/payments/prompts/on",
             "/people/<user_id>/reset",
             "/people/<user_id>/second-step-off",
             "/payouts/<payout_id>/approve",

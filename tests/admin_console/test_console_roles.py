@@ -43,6 +43,8 @@ ACTS = {
     ),
     "/payments/on": ("owner", {}),
     "/payments/off": ("owner", {}),
+    "/payments/prompts/on": ("owner", {}),
+    "/payments/prompts/off": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
