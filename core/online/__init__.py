@@ -4,8 +4,8 @@ each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 `attempts` asks for a payment, `prompts` on a phone, `accepting` judges what the gateway says of it.
 `model` and `paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes
 money, `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it
-away, `switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
-is locked by its caller (`locked_payment`), after its order's.
+away, `switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's
+row is locked by its caller (`locked_payment`), after its order's.
 """
 
 from core.online import prompts

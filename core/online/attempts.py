@@ -185,17 +185,21 @@ def next_look(of: Attempt, rung_at: datetime | None, state: str) -> datetime | N
     now, end = clock.now(), expires_at(of.created_at)
     if state in ("refused", "ended") or (state == "paid" and of.is_fee_known):
         return None if of.pays or end <= now else end
-    ladder_s = settings.payment_ladder_s
-    if state == "asked":
-        ladder_s = settings.payment_start_ladder_s
-    begin = of.created_at
-    if of.prompted_at is not None and state != "asked":
-        begin, ladder_s = of.prompted_at, settings.payment_prompt_ladder_s
-    moments = [one for one in _after(begin, ladder_s) if one < end]
+    moments = [one for one in _in_time(of, state) if one < end]
     moments += [end, *_after(end, settings.payment_watch_ladder_s)]
     if rung_at is not None and state != "paid":
         moments += _after(rung_at, settings.payment_rung_ladder_s)
     return min((moment for moment in moments if moment > now), default=None)
+
+
+def _in_time(of: Attempt, state: str) -> list[datetime]:
+    """The moments of its ladder while its order may wait."""
+    settings = config.current()
+    if state == "asked":
+        return _after(of.created_at, settings.payment_start_ladder_s)
+    if of.prompted_at is not None:
+        return _after(of.prompted_at, settings.payment_prompt_ladder_s)
+    return _after(of.created_at, settings.payment_ladder_s)
 
 
 def _after(begin: datetime, ladder_s: Sequence[float]) -> list[datetime]:

@@ -4,16 +4,13 @@ in a named state or with a person."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from core import cases, online, orders, outbox, settling, taking
 from core.audit import CUSTOMER, Actor
-from core.base import config, tenancy
 from core.base.db import db, transaction
-from core.online import OnlinePayment
 from core.orders import Order
 from fulfilment import housekeeping
 from tests.support.settings import Using
@@ -35,10 +32,14 @@ def late(till: Till, **changes: Any) -> Order:
     return order
 
 
-def press(till: Till, action: str, seen: int | None = None, kind: str = "paid_late") -> str:
+def press(
+    till: Till, action: str, seen: int | None = None, kind: str = "paid_late"
+) -> str:
     case = till.case(kind)
     with till.across():
-        return settling.settle(case.id, action, OWNER, words="they want it", seen_pesewas=seen)
+        return settling.settle(
+            case.id, action, OWNER, words="they want it", seen_pesewas=seen
+        )
 
 
 def refused(till: Till, action: str, seen: int | None, kind: str = "paid_late") -> str:
@@ -66,7 +67,9 @@ def paid_by(till: Till, order: Order) -> Order:
 # Deliver it now
 
 
-def test_a_late_payment_pays_a_new_order_which_is_bought_as_every_other(till: Till) -> None:
+def test_a_late_payment_pays_a_new_order_which_is_bought_as_every_other(
+    till: Till,
+) -> None:
     order = late(till)
     assert offered(till) == ["owe_back", "deliver", "close"]
     said = press(till, "deliver", order.price_pesewas)
@@ -124,21 +127,28 @@ def test_pressed_twice_and_by_two_people_it_is_one_order(till: Till) -> None:
         person.start()
     for person in people:
         person.join(30)
-    assert sorted(said)[1] == "done" and "closed already" in sorted(said)[0]
+    second, first = sorted(said)
+    assert first == "done" and "closed already" in second
     with till.inside():
-        made = db.session.query(Order).filter(Order.idempotency_key.like("late-payment-%"))
+        made = db.session.query(Order).filter(
+            Order.idempotency_key.like("late-payment-%")
+        )
         assert made.count() == 1
     till.proven()
 
 
-def test_nothing_is_delivered_for_money_that_is_owed_or_may_be_taken(till: Till) -> None:
+def test_nothing_is_delivered_for_money_that_is_owed_or_may_be_taken(
+    till: Till,
+) -> None:
     order = late(till)
     payment = till.attempts(order)[0]
     with till.across(), transaction():
         taking.disputed(payment.reference, "charge.dispute.create")
     case = till.case("paid_late")
     with till.across(), pytest.raises(settling.ActionRefused, match="that case first"):
-        settling.settle(case.id, "deliver", OWNER, words="x", seen_pesewas=order.price_pesewas)
+        settling.settle(
+            case.id, "deliver", OWNER, words="x", seen_pesewas=order.price_pesewas
+        )
     with till.across(), transaction():
         cases.close_row(db.session.merge(till.case("payment_disputed")), "won", OWNER)
     with till.across(), transaction():
@@ -197,7 +207,9 @@ def test_an_order_that_was_paid_short_may_be_paid_anew(till: Till) -> None:
 
 
 @pytest.mark.parametrize("refund_s", [120, 86_400])
-def test_an_order_that_was_paid_short_expires_in_its_time(till: Till, refund_s: int) -> None:
+def test_an_order_that_was_paid_short_expires_in_its_time(
+    till: Till, refund_s: int
+) -> None:
     """Whether its money is back by then, or is still on its way."""
     till.knobs(refund_s=refund_s)
     order = short(till)
@@ -231,7 +243,9 @@ def test_an_order_for_which_no_phone_was_named_expires_in_its_time(till: Till) -
     assert till.state(other) == "awaiting_payment", "its attempt ends it"
 
 
-def test_without_a_gateway_what_was_never_asked_for_expires(till: Till, using: Using) -> None:
+def test_without_a_gateway_what_was_never_asked_for_expires(
+    till: Till, using: Using
+) -> None:
     order = till.order()
     using(**SETTINGS | {"paystack_secret_key": ""})
     till.jump(29 * 60)

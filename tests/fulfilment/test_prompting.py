@@ -3,7 +3,6 @@ is told; and money by the look-up alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,12 +10,9 @@ import pytest
 from core import online, orders, taking
 from core.audit import CUSTOMER, Actor
 from core.base import config, tenancy
-from core.base.db import db
 from core.online import OnlinePayment, Payer
 from core.orders import Order
 from core.taking import prompts
-from fulfilment import housekeeping, jobs
-from integrations.ports import NotSent
 from tests.support.settings import Using
 from tests.support.till import SETTINGS, Till
 
@@ -231,7 +227,9 @@ def test_two_prompts_that_are_both_approved_pay_one_order(phones_on: Till) -> No
     till.proven()
 
 
-def test_who_is_at_the_page_may_ask_a_phone_once_the_page_is_over(phones_on: Till) -> None:
+def test_who_is_at_the_page_may_ask_a_phone_once_the_page_is_over(
+    phones_on: Till,
+) -> None:
     till = phones_on
     order = till.opened()
     assert again(till, order) == 1
@@ -259,14 +257,22 @@ def test_a_voucher_is_taken_to_the_gateway_once_and_kept_by_nobody(
     till.pass_by(20)
     assert till.state(order) == "queued"
     assert till.fake.gateway.calls["submit_otp"] == 1
-    for table in ("online_payments", "outbox", "order_events", "supplier_calls", "audit"):
+    for table in (
+        "online_payments",
+        "outbox",
+        "order_events",
+        "supplier_calls",
+        "audit",
+    ):
         rows = superuser.execute(f"SELECT t::text FROM {table} t").fetchall()
         assert not [row for row in rows if "123456" in row[0]], table
         assert not [row for row in rows if "0241234505" in row[0]], table
     assert "123456" not in caplog.text
 
 
-def test_a_wrong_voucher_ends_the_attempt_and_another_may_be_made(phones_on: Till) -> None:
+def test_a_wrong_voucher_ends_the_attempt_and_another_may_be_made(
+    phones_on: Till,
+) -> None:
     till = phones_on
     order = asked(till, payer("05", "telecel"))
     with till.inside():
@@ -290,7 +296,9 @@ def test_a_voucher_whose_answer_is_lost_is_not_sent_again(
     if fault == "http_500_after":
         assert till.state(order) == "queued"
     else:
-        assert now(till, order).prompt_step == "enter_otp", "the gateway still waits for it"
+        assert now(till, order).prompt_step == "enter_otp", (
+            "the gateway still waits for it"
+        )
 
 
 def test_a_few_vouchers_and_no_more(
@@ -316,7 +324,11 @@ def test_a_voucher_that_reached_nobody_is_asked_for_again(phones_on: Till) -> No
         prompts.give_voucher(order, now(till, order).id, "123456")
     till.pass_by(4)
     attempt = now(till, order)
-    assert (attempt.prompt_step, attempt.voucher_tries, attempt.voucher) == ("enter_otp", 0, None)
+    assert (attempt.prompt_step, attempt.voucher_tries, attempt.voucher) == (
+        "enter_otp",
+        0,
+        None,
+    )
 
 
 def test_what_cannot_be_a_voucher_is_not_kept(phones_on: Till) -> None:
@@ -375,7 +387,9 @@ def test_a_press_made_twice_is_one_attempt(phones_on: Till) -> None:
     assert len(till.attempts(order)) == 1
 
 
-def test_a_number_that_was_never_asked_is_masked_with_its_order(phones_on: Till) -> None:
+def test_a_number_that_was_never_asked_is_masked_with_its_order(
+    phones_on: Till,
+) -> None:
     till = phones_on
     order = ask(till)
     with till.inside():
