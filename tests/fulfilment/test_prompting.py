@@ -394,6 +394,7 @@ def test_a_number_that_was_never_asked_is_masked_with_its_order(
     order = ask(till)
     with till.inside():
         orders.cancel(order.code, CUSTOMER)
+        assert prompts.claim(now(till, order).id) is None
     till.work()
     assert charged(till) == 0, "nobody is asked for an order that is over"
     till.jump(31 * 60)
