@@ -44,6 +44,8 @@ DEEDS = security_events.EVENTS | {
     "pay_online_off": "let nobody pay online any more in",
     "pay_by_card_on": "let customers pay by card in",
     "pay_by_card_off": "let nobody pay by card any more in",
+    "pay_by_prompt_on": "let customers be asked on their phones on",
+    "pay_by_prompt_off": "let no phone be asked any more on",
     "save_price": "changed a price",
     "keep_margin": "kept the margin on",
     "leave_price": "left the price of",

@@ -35,6 +35,7 @@ SHORT = {
     "paid_short": "Other amounts paid",
     "paid_unfit": "Unfit payments",
     "payment_reversed": "Reversed payments",
+    "payment_unwatched": "No gateway to ask",
     "payment_disputed": "Disputed payments",
     "payment_odd": "Odd payments",
     "refund_failed": "Failed refunds",
@@ -60,7 +61,9 @@ _BUTTONS: dict[Action, str] = {
     "accept_gain": "Accept {amount} as a gain",
     "confirm_funding": "Yes, funded: book {amount}",
     "owe_back": "Give the customer {amount} back",
+    "deliver": "Deliver it now for {amount}",
     "refund": "Refund {amount}",
+    "expire": "Nobody paid: let it expire",
     "close": "Close with words",
 }
 
@@ -69,6 +72,7 @@ _LATER: dict[Action, str] = {
     "give_back": "Giving the money back",
     "accept_loss": "Accepting the loss",
     "accept_gain": "Accepting the gain",
+    "deliver": "Delivering it",
 }
 
 

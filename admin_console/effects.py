@@ -70,16 +70,8 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 f"{booked}Our books give {amount} up as a loss.",
                 "The agent keeps the money that went back. The order keeps its state.",
             ]
-        case "owe_back":
-            return [
-                f"{amount} of this payment is owed back to who paid. It pays no order after that.",
-                "It goes back to the number it was paid from.",
-            ]
-        case "refund":
-            return [
-                f"The gateway is asked to send {amount} back to where it was paid from.",
-                "It may take up to ten working days. What does not arrive comes back as a case.",
-            ]
+        case "owe_back" | "deliver" | "refund" | "expire":
+            return _of_payments(choice, facts, amount)
         case "confirm_funding":
             return [
                 (
@@ -119,6 +111,30 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 ),
             ]
     return []
+
+
+def _of_payments(choice: Choice, facts: Facts, amount: str) -> list[str]:
+    """What pressing does about an online payment."""
+    if choice.action == "owe_back":
+        return [
+            f"{amount} of this payment is owed back to who paid. It pays no order after that.",
+            "It goes back to the number it was paid from.",
+        ]
+    if choice.action == "deliver" and facts.order is not None:
+        return [
+            f"A new order of {facts.order.bundle_text} for that number is paid by this payment.",
+            "It goes in line at once and is bought as every other. The old order stays as it is.",
+            f"The customer gets no money back: {amount} is its price.",
+        ]
+    if choice.action == "expire":
+        return [
+            "You looked at the gateway, and nobody has paid for this order.",
+            "It expires. If a payment of it is found later, it comes as a case of its own.",
+        ]
+    return [
+        f"The gateway is asked to send {amount} back to where it was paid from.",
+        "It may take up to ten working days. What does not arrive comes back as a case.",
+    ]
 
 
 def _of_failed_orders(choice: Choice) -> list[str]:

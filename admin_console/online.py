@@ -1,4 +1,4 @@
-"""Online payments: the owner's switch, how they stand, and the newest attempts.
+"""Online payments: the owner's switches, how they stand, and the newest attempts.
 
 Decides nothing but how the page is drawn and the switch answered. Off is one press; on is asked for
 once more that it is the owner, since from then on strangers' money comes in.
@@ -45,6 +45,7 @@ def _page(typed: str = "", problem: str = "") -> str:
         states=STATES,
         standing=taking.standing(),
         is_on=online.platform_is_on(),
+        prompts_are_on=online.prompts.are_on(),
         is_configured=online.is_configured(),
         mode=config.current().paystack_mode,
         card_limit=online.daily_limit_pesewas(),
@@ -92,4 +93,20 @@ def limit_cards() -> ResponseReturnValue:
         flash(f"Cards are taken, up to {money.cedis(limit_pesewas)} a store and day.")
     else:
         flash("No card is taken any more. What was opened with one may still be paid.")
+    return redirect(url_for(".show_payments"), 303)
+
+
+@bp.post("/payments/prompts/on")
+@needs("payments")
+def switch_prompts_on() -> ResponseReturnValue:
+    online.prompts.switch(True, Actor.of_login(current_user))
+    flash("On: whoever pays online may be asked on their phone instead of the page.")
+    return redirect(url_for(".show_payments"), 303)
+
+
+@bp.post("/payments/prompts/off")
+@needs("payments")
+def switch_prompts_off() -> ResponseReturnValue:
+    online.prompts.switch(False, Actor.of_login(current_user))
+    flash("Off: no phone is asked any more. Whoever was asked may still approve.")
     return redirect(url_for(".show_payments"), 303)

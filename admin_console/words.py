@@ -62,7 +62,9 @@ ACTIONS: dict[Action, str] = {
     "accept_loss": "accepted the loss",
     "accept_gain": "accepted the gain",
     "owe_back": "gave the customer’s payment back",
+    "deliver": "delivered it after all",
     "refund": "asked for a refund",
+    "expire": "let the order expire",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

@@ -54,6 +54,7 @@ MONEY_AND_PEOPLE = {
             "/cases/<case_id>/<action>",
             "/payments/on",
             "/payments/cards",
+            "/payments/prompts/on",
             "/people/<user_id>/reset",
             "/people/<user_id>/second-step-off",
             "/payouts/<payout_id>/approve",

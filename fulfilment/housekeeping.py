@@ -8,7 +8,16 @@ from datetime import datetime
 
 import structlog
 
-from core import clock_changes, leases, notices, online, orders, payouts, pruning
+from core import (
+    clock_changes,
+    leases,
+    notices,
+    online,
+    orders,
+    payouts,
+    pruning,
+    taking,
+)
 from core.accounts import guessing, invitations, logins, new_devices
 from core.base import clock, config, heartbeats
 from core.base.preconditions import needs_across_stores
@@ -48,6 +57,10 @@ def expire() -> None:
     expired = orders.expire_pending()
     if expired:
         log.info("expired", orders=expired)
+    unasked = taking.end_unasked()
+    if unasked:
+        log.info("expired: nothing was asked for them", orders=unasked)
+    online.prompts.forget()
     if online.is_configured() and (ended := orders.end_unbuyable()):
         log.warning("paid online and could not be bought: cancelled", orders=ended)
     asked = orders.ask_owner()

@@ -1,5 +1,5 @@
-"""The handler that looks after one attempt to pay: has its page made at the gateway, then looks it
-up until it is over.
+"""The handler that looks after one attempt to pay: has its page made at the gateway, or its phone
+asked (`prompting`), then looks it up until it is over.
 
 Decides which call is due and what an answer to it is, in the words of `core.online`. What an answer
 does is `core.taking`'s. The reference is ours and was written down before any call, so whatever
@@ -18,7 +18,7 @@ from core.base import clock, config
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.leases import Lease
 from core.online import Attempt, Verified
-from fulfilment import refunding
+from fulfilment import prompting, refunding
 from fulfilment.outcome import Outcome
 from integrations.payment_shapes import (
     Payment,
@@ -51,12 +51,28 @@ def watch(lease: Lease, attempt: Attempt, _supplier: Supplier) -> Outcome:
     gateway: Payments | None = app_ctx.app.extensions["payments"]
     if gateway is None:
         return Outcome(clock.after(UNCONFIGURED_S))
-    if attempt.state == "paid" and (due := refunding.work(attempt.id, gateway)):
-        return Outcome(due)
     is_over = clock.now() >= online.expires_at(attempt.created_at)
-    if attempt.state == "asked" and not is_over:
+    if attempt.state == "paid":
+        return Outcome(_paid(lease, attempt, gateway))
+    if attempt.is_prompt and not is_over and prompting.is_due(attempt):
+        again = prompting.work(attempt, gateway, _request(attempt))
+        return Outcome(again or _look(lease, online.attempt(attempt.id), gateway))
+    if attempt.state == "asked" and not attempt.is_prompt and not is_over:
         return Outcome(_start(lease, attempt, gateway))
     return Outcome(_look(lease, attempt, gateway))
+
+
+def _paid(lease: Lease, attempt: Attempt, gateway: Payments) -> datetime | None:
+    """Its money came: it goes back, or is looked up once more. The order of one that pays nothing
+    waits until its own time, however long the money takes to go back."""
+    end = online.expires_at(attempt.created_at)
+    is_over = clock.now() >= end
+    if not attempt.pays and is_over:
+        taking.end_of_time(attempt.id)
+    due = refunding.work(attempt.id, gateway)
+    if due is None:
+        return _look(lease, attempt, gateway)
+    return due if attempt.pays or is_over else min(due, end)
 
 
 def _start(lease: Lease, attempt: Attempt, gateway: Payments) -> datetime | None:
@@ -96,6 +112,8 @@ def _look(
     )
     if is_lost and verdict in ("wait", "failed"):
         taking.ask_anew(attempt.id)
+    if verdict == "wait" and attempt.is_prompt and attempt.state == "open":
+        prompting.ask_step(attempt, gateway)
     if verdict != "accept" and asked_at >= online.expires_at(attempt.created_at):
         taking.end_of_time(attempt.id)
     again = online.next_look(*_as_it_is(attempt, lease))

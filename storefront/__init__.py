@@ -22,6 +22,7 @@ from storefront import (  # noqa: F401 - the views register themselves on bp
     offline,
     paying,
     pictures,
+    prompting,
     receipt,
     review,
     telling,

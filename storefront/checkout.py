@@ -88,6 +88,7 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
             repeat_confirmed=form.repeat_confirmed,
             caller=device.caller(g.store.id),
             online=form.pays_online,
+            by_prompt=form.by_prompt,
         )
     except orders.TooManyOpen as many:
         return review.ask_again(
@@ -104,7 +105,8 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
         return review.ask_again(form, 422, refusal.sentence)
     g.order_created = placed.created
     waits = placed.order.state == "awaiting_payment"
-    page = f"/orders/{placed.order.code}{'/pay' if waits else ''}"
+    way = "/prompt" if form.by_prompt else "/pay"
+    page = f"/orders/{placed.order.code}{way if waits else ''}"
     response = redirect(own(page), 303)
     device.remember(response, g.store.id, placed.order.code)
     return response

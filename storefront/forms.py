@@ -34,6 +34,7 @@ class OrderForm:
     confirmed: bool = False
     repeat_confirmed: bool = False
     pays_online: bool = False
+    by_prompt: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -67,7 +68,8 @@ class OrderForm:
             price_is_bad=bool(price_text) and _whole(price_text) is None,
             confirmed=posted.get("confirm", "") == "1",
             repeat_confirmed=posted.get("again", "") == "1",
-            pays_online=posted.get("pay", "") == "online",
+            pays_online=posted.get("pay", "") in ("online", "prompt"),
+            by_prompt=posted.get("pay", "") == "prompt",
             errors=errors,
         )
 

@@ -6,6 +6,7 @@ by a worker. Nothing that comes back in an address is believed; it only has the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -92,19 +93,49 @@ def panel(order: Order) -> dict[str, Any] | None:
     if not order.paid_online:
         return None
     tries = online.of_order(order.id)
-    newest = tries[0] if tries else None
-    waits = order.state == "awaiting_payment" and newest is not None
-    may_ask = waits and taking.may_be_asked(order)
-    return {
-        "said": orders.paying.of_payments(order, tries),
+    paying = online.paying(order.id)
+    came_late = [paying] if paying is not None and paying.order_id != order.id else []
+    shown = {
+        "said": orders.paying.of_payments(order, [*tries, *came_late]),
+        "pays_others": _pays_others(order, tries),
         "back": orders.paying.of_refund(order, g.store.name),
-        "waits": waits,
-        "may_pay": may_ask and newest is not None and newest.state in online.OPEN,
-        "may_try": may_ask and is_ours(order) and taking.may_try(tries),
-        "has_failed": waits and newest is not None and newest.state == "failed",
-        "after": newest.id if newest is not None else 0,
-        "until": online.expires_at(newest.created_at) if newest is not None else None,
+        "waits": order.state == "awaiting_payment",
     }
+    return shown | _awaited(order, tries) if shown["waits"] else shown
+
+
+def _awaited(order: Order, tries: Sequence[OnlinePayment]) -> dict[str, Any]:
+    """What is offered while a payment is awaited."""
+    may_ask = taking.may_be_asked(order)
+    may_try = may_ask and is_ours(order) and taking.may_try(tries)
+    offered = {
+        "may_pay": False,
+        "is_prompt": False,
+        "has_failed": False,
+        "may_try": may_try,
+        "by_prompt": may_try and online.prompts.are_on(),
+        "until": online.expires_at(order.created_at),
+        "after": 0,
+    }
+    return offered | (_of_newest(order, tries[0], may_ask) if tries else {})
+
+
+def _of_newest(order: Order, newest: OnlinePayment, may_ask: bool) -> dict[str, Any]:
+    is_prompt = newest.way == "prompt"
+    may_see = is_ours(order) or not is_prompt
+    return {
+        "may_pay": may_ask and may_see and newest.state in online.OPEN,
+        "is_prompt": is_prompt,
+        "has_failed": newest.state == "failed",
+        "after": newest.id,
+        "until": online.expires_at(newest.created_at),
+    }
+
+
+def _pays_others(order: Order, tries: Sequence[OnlinePayment]) -> list[str]:
+    """The codes of orders that late payments for this one pay."""
+    ids = {one.pays_order_id for one in tries} - {None, order.id}
+    return [orders.by_id(id_).code for id_ in sorted(id_ for id_ in ids if id_)]
 
 
 def _to_pay(order: Order) -> OnlinePayment | None:
@@ -112,7 +143,8 @@ def _to_pay(order: Order) -> OnlinePayment | None:
     if order.state != "awaiting_payment" or not taking.may_be_asked(order):
         return None
     newest = next(iter(online.of_order(order.id)), None)
-    return newest if newest is not None and newest.state in online.OPEN else None
+    is_page = newest is not None and newest.way == "page"
+    return newest if newest and is_page and newest.state in online.OPEN else None
 
 
 def _kept_by_nobody(response: Answer) -> Answer:

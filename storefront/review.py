@@ -184,6 +184,7 @@ def review_page(
         ),
         away="" if review.pays_online else opening_hours.handled(g.store),
         pays_online=review.pays_online,
+        by_prompt=review.by_prompt,
         estimate=_estimate(line, review.now),
         earlier=earlier,
         earlier_is_ours=earlier is not None

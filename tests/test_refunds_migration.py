@@ -1,5 +1,5 @@
 """The migrations of taking money and giving it back on tables of before: rows stay, attempts may
-stand beside each other, a number has a form; and the way back."""
+stand beside each other, a number has a form, a prompt a payer; and the way back."""
 
 from __future__ import annotations
 
@@ -41,6 +41,19 @@ def test_what_is_on_its_way_stays(postgres: dict[str, str]) -> None:
                 session.execute("UPDATE gateway_refunds SET to_number = 'twelve'")
             session.execute("UPDATE gateway_refunds SET to_number = '0241234567'")
             session.execute("DELETE FROM online_payments WHERE reference = 'mk-p-3'")
+        command.upgrade(alembic, "0038")
+        with psycopg.connect(url, autocommit=True) as session:
+            ways = session.execute("SELECT DISTINCT way FROM online_payments")
+            assert ways.fetchall() == [("page",)], "what was asked before is a page"
+            for said in (
+                "payer_number = '+233241234567'",
+                "way = 'prompt'",
+                "prompted_at = now()",
+                "voucher = '1234'",
+                "way = 'prompt', payer_network = 'mtn', payer_key = 'x', payer_number = '024'",
+            ):
+                with pytest.raises(psycopg.errors.CheckViolation):
+                    session.execute(f"UPDATE online_payments SET {said}")
         command.downgrade(alembic, "0033")
         with psycopg.connect(url, autocommit=True) as session:
             found = session.execute("SELECT state, amount_pesewas FROM gateway_refunds")

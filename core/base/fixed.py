@@ -130,6 +130,25 @@ class FixedLimits:
     payment_start_ladder_s: tuple[int, ...] = (2, 5, 10, 20, 40, 60, 120, 300, 600)
     # looked up so long after its beginning, until the order expires
     payment_ladder_s: tuple[int, ...] = (60, 180, 300, 600, 1_200)
+    # the same after a phone was asked: its owner has three minutes
+    payment_prompt_ladder_s: tuple[int, ...] = (
+        10,
+        20,
+        30,
+        45,
+        60,
+        90,
+        120,
+        150,
+        185,
+        240,
+        300,
+        600,
+        1_200,
+    )
+    prompts_per_number_hour: int = 6  # that one phone gets through one store
+    voucher_tries: int = 3  # codes for one prompt
+    voucher_kept_s: int = 300  # a code that nobody could take to the gateway is gone
     # after its customer came back, or a webhook that the record did not bear out
     payment_rung_ladder_s: tuple[int, ...] = (
         3,

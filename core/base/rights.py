@@ -57,7 +57,8 @@ STORE = {
     "notice_marks": "SELECT INSERT UPDATE(read_at)",
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "online_payments": (
-        "SELECT INSERT(amount_pesewas, created_at, mode, order_id, purpose, reference, store_id)"
+        "SELECT INSERT(amount_pesewas, created_at, mode, order_id, payer_key, payer_network,"
+        " payer_number, purpose, reference, store_id, way)"
     ),
     "order_batches": (
         "SELECT INSERT UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"
@@ -163,7 +164,8 @@ PLATFORM = {
     "online_payments": (
         "SELECT INSERT UPDATE(access_code, agent_fee_pesewas, authorization_url, by_card_too,"
         " channel, charged_pesewas, ended_at, fees_pesewas, funded_at, gateway_id, opened_at,"
-        " owed_pesewas, paid_at, pays_order_id, state)"
+        " owed_pesewas, paid_at, payer_number, pays_order_id, prompt_step, prompt_words,"
+        " prompted_at, state, voucher, voucher_at, voucher_tries)"
     ),
     "order_batches": (
         "SELECT INSERT DELETE UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"

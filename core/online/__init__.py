@@ -1,17 +1,20 @@
 """Online payments in the books: the rows that the accounts are the sums of, and one function for
 each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 
-`attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` and
-`paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes money,
-`of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
-`switch` says whether any of it is on, `cards` whether a card may pay. Who calls them, and when, is
-decided above. A payment's row is locked by its caller (`locked_payment`), after its order's.
+`attempts` asks for a payment, `prompts` on a phone, `accepting` judges what the gateway says of it.
+`model` and `paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes
+money, `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it
+away, `switch` says whether any of it is on, `cards` whether a card may pay. Who calls them, and
+when, is decided above. A payment's row is locked by its caller (`locked_payment`), after its
+order's.
 """
 
+from core.online import prompts
 from core.online.accepting import Asked, Verdict, Verified, judge
 from core.online.attempts import (
     OPEN,
     Attempt,
+    Payer,
     ask,
     attempt,
     by_reference,
@@ -29,7 +32,14 @@ from core.online.cards import (
     offer,
     set_daily_limit,
 )
-from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
+from core.online.model import (
+    TAKEN_BACK,
+    Dispute,
+    GatewayRefund,
+    OnlinePayment,
+    Payout,
+    Unfit,
+)
 from core.online.of_orders import (
     capture,
     fee_to_agent,
@@ -74,12 +84,14 @@ from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, revers
 __all__ = [
     "CARD",
     "OPEN",
+    "TAKEN_BACK",
     "Asked",
     "Attempt",
     "BadLimit",
     "Dispute",
     "GatewayRefund",
     "OnlinePayment",
+    "Payer",
     "Payout",
     "PayoutAccount",
     "PayoutSchedule",
@@ -121,6 +133,7 @@ __all__ = [
     "payout_returned",
     "payout_reversed",
     "platform_is_on",
+    "prompts",
     "refund_by_transfer",
     "refund_done",
     "refund_returned",

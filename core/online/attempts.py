@@ -3,6 +3,8 @@ before anything is asked of the gateway; and when each is looked at again."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +38,31 @@ class Attempt:
     pays: bool
     """Whether it pays its order."""
     is_fee_known: bool
+    way: str = "page"
+    prompted_at: datetime | None = None
+    """When its phone was asked, or may have been."""
+    has_voucher: bool = False
+    """A code waits to be taken to the gateway."""
+
+    @property
+    def is_prompt(self) -> bool:
+        return self.way == "prompt"
+
+
+@dataclass(frozen=True)
+class Payer:
+    """Whose phone is to be asked: a number in E.164, and the network that its owner names."""
+
+    number: str
+    network: str
+
+    @property
+    def key(self) -> str:
+        """By which prompts to this phone are counted: a keyed hash, since the number is forgotten
+        as soon as it was asked."""
+        said = f"makola.payer/{self.number}".encode()
+        key = config.current().secret_key.encode()
+        return hmac.new(key, said, hashlib.sha256).hexdigest()[:32]
 
 
 def is_configured() -> bool:
@@ -50,9 +77,10 @@ def floor_of(agent_price_pesewas: int) -> int:
 
 
 @inside_use_case
-def ask(order: PricedOrder) -> OnlinePayment:
-    """A new attempt for an order that waits for its payment, and the row that looks after it.
-    Raises `IntegrityError` while another one is open."""
+def ask(order: PricedOrder, payer: Payer | None = None) -> OnlinePayment:
+    """A new attempt for an order that waits for its payment, and the row that looks after it: at a
+    page, or by a prompt on the phone of `payer`. Raises `IntegrityError` while another one is
+    open."""
     made = {
         "store_id": order.store_id,
         "purpose": "order",
@@ -62,6 +90,13 @@ def ask(order: PricedOrder) -> OnlinePayment:
         "amount_pesewas": order.price_pesewas,
         "created_at": clock.now(),
     }
+    if payer is not None:
+        made |= {
+            "way": "prompt",
+            "payer_number": payer.number,
+            "payer_network": payer.network,
+            "payer_key": payer.key,
+        }
     payment = db.session.scalars(
         insert(OnlinePayment).values(made).returning(OnlinePayment)
     ).one()
@@ -98,6 +133,9 @@ def attempt(payment_id: int) -> Attempt:
         row.created_at,
         row.pays_order_id is not None,
         row.fees_pesewas is not None,
+        row.way,
+        row.prompted_at,
+        row.voucher is not None,
     )
 
 
@@ -147,14 +185,21 @@ def next_look(of: Attempt, rung_at: datetime | None, state: str) -> datetime | N
     now, end = clock.now(), expires_at(of.created_at)
     if state in ("refused", "ended") or (state == "paid" and of.is_fee_known):
         return None if of.pays or end <= now else end
-    ladder_s = settings.payment_ladder_s
-    if state == "asked":
-        ladder_s = settings.payment_start_ladder_s
-    moments = [one for one in _after(of.created_at, ladder_s) if one < end]
+    moments = [one for one in _in_time(of, state) if one < end]
     moments += [end, *_after(end, settings.payment_watch_ladder_s)]
     if rung_at is not None and state != "paid":
         moments += _after(rung_at, settings.payment_rung_ladder_s)
     return min((moment for moment in moments if moment > now), default=None)
+
+
+def _in_time(of: Attempt, state: str) -> list[datetime]:
+    """The moments of its ladder while its order may wait."""
+    settings = config.current()
+    if state == "asked":
+        return _after(of.created_at, settings.payment_start_ladder_s)
+    if of.prompted_at is not None:
+        return _after(of.prompted_at, settings.payment_prompt_ladder_s)
+    return _after(of.created_at, settings.payment_ladder_s)
 
 
 def _after(begin: datetime, ladder_s: Sequence[float]) -> list[datetime]:

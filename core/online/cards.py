@@ -60,7 +60,8 @@ def offer(payment_id: int) -> bool:
     with transaction() as session:
         limit_pesewas = daily_limit_pesewas()
         payment = session.get_one(OnlinePayment, payment_id)
-        if not limit_pesewas or payment.purpose != "order":
+        is_page = payment.purpose == "order" and payment.payer_number is None
+        if not limit_pesewas or not is_page:
             return False
         session.execute(
             select(func.pg_advisory_xact_lock(int(Lock.CARDS), payment.store_id))

@@ -21,6 +21,9 @@ from core.base.tenancy import StoreScoped
 OPEN_PAYOUT = ("requested", "approved", "submitting", "needs_owner", "in_transit")
 OPEN_REFUND = ("requested", "submitting", "open", "needs_details")
 
+TAKEN_BACK = ("payment_disputed", "payment_reversed")
+"""Cases of a payment that somebody at the gateway takes back, or may."""
+
 
 class Unfit(Refusal):
     """A posting that does not fit what is there. `sentence` says why, and what would."""
@@ -67,9 +70,9 @@ class OnlinePayment(Model, StoreScoped):
     """What was asked."""
     # by the database alone: the stores' role may not write it
     state: Mapped[str] = mapped_column(server_default="asked")
-    """*asked* → *open* (it has an address to pay at) → *paid*, *failed*, *refused* (other currency
-    or mode), or *watched* after its order's end and then *ended*. A late success still makes it
-    *paid*."""
+    """*asked* → *open* (it has an address to pay at, or its phone was asked) → *paid*, *failed*,
+    *refused* (other currency or mode), or *watched* after its order's end and then *ended*. A late
+    success still makes it *paid*."""
     charged_pesewas: Mapped[int | None]
     fees_pesewas: Mapped[int | None]
     """What the gateway kept; None until it says so."""
@@ -85,6 +88,24 @@ class OnlinePayment(Model, StoreScoped):
     by_card_too: Mapped[bool] = mapped_column(server_default=text("false"))
     access_code: Mapped[str | None]
     authorization_url: Mapped[str | None]
+    way: Mapped[str] = mapped_column(server_default="page")
+    """`page`: the hosted one; `prompt`: one on a phone, asked for by ourselves."""
+    payer_number: Mapped[str | None]
+    """The phone that is asked: whole until it was, then masked for ever."""
+    payer_network: Mapped[str | None]
+    payer_key: Mapped[str | None]
+    """A keyed hash of the number, by which prompts to one phone are counted."""
+    prompted_at: Mapped[datetime | None]
+    """When the call was claimed that asks the phone. Set: it may have been made, and is never made
+    again under this reference."""
+    prompt_step: Mapped[str | None]
+    """What the phone's owner is to do: a `prompts.Step`."""
+    prompt_words: Mapped[str | None]
+    """What the network wants to be said to them."""
+    voucher: Mapped[str | None]
+    """A code for the network, from its typing until it is taken to be sent."""
+    voucher_at: Mapped[datetime | None]
+    voucher_tries: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     opened_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]

@@ -47,7 +47,10 @@ def newest_of_order(order_id: int) -> GatewayRefund | None:
     return db.session.scalar(
         select(GatewayRefund)
         .join(OnlinePayment, OnlinePayment.id == GatewayRefund.payment_id)
-        .where(OnlinePayment.order_id == order_id)
+        .where(
+            (OnlinePayment.order_id == order_id)
+            | (OnlinePayment.pays_order_id == order_id)
+        )
         .order_by(GatewayRefund.id.desc())
         .limit(1)
     )

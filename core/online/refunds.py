@@ -35,7 +35,7 @@ _END = text(
 )
 _SHOW = text(
     "UPDATE orders SET version = version + 1 WHERE id ="
-    " (SELECT order_id FROM online_payments WHERE id = :id)"
+    " (SELECT coalesce(pays_order_id, order_id) FROM online_payments WHERE id = :id)"
 )
 """Its order's page is drawn anew, and says how the refund stands."""
 

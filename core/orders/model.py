@@ -94,6 +94,7 @@ class Order(Model, StoreScoped):
             "paid_online AND state = 'queued' AND wait_reason IS NOT NULL",
             "queued_at",
         ),
+        _partial("ix_orders_awaiting", "state = 'awaiting_payment'", "created_at"),
         _partial("ix_orders_release", "release_at IS NOT NULL", "store_id"),
         _partial(
             "ix_orders_done", "final_at IS NOT NULL", "store_id", "final_at", "id"

@@ -101,6 +101,13 @@ def _of_payment(order: Order, payment: OnlinePayment) -> str:
     at = clock.shown(payment.paid_at or clock.now())
     if payment.pays_order_id == order.id:
         return say("%(amount)s paid online at %(at)s.", amount=amount, at=at)
+    if payment.pays_order_id is not None:
+        return say(
+            "Your payment of %(amount)s came at %(at)s, after this order was over. A new order was"
+            " made of it, and is on its way.",
+            amount=amount,
+            at=at,
+        )
     if payment.owed_pesewas:
         back = _goes_back(payment.owed_pesewas, payment.paid_at or clock.now())
         other = say(

@@ -33,6 +33,8 @@ class Review:
     now: availability.Now
     pays_online: bool = False
     """Whether it may be paid online."""
+    by_prompt: bool = False
+    """Whether that may also be by a prompt on a phone."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ def check(
     _refuse_out_of_hours(wanted)
     crowding.refuse(wanted.counts, recipient_msisdn)
     hint = phones.network_of(recipient_msisdn)
+    pays_online = _pays_online(wanted)
     return Review(
         line,
         wanted.repeat,
         hint if hint != line.network else None,
         wanted.now,
-        _pays_online(wanted),
+        pays_online,
+        pays_online and online.prompts.are_on(),
     )
 
 
@@ -76,6 +80,7 @@ class Wish:
     actor: Actor = CUSTOMER
     caller: Caller = NOBODY
     online: bool = False
+    by_prompt: bool = False
 
 
 def place(
@@ -90,9 +95,11 @@ def place(
     actor: Actor = CUSTOMER,
     caller: Caller = NOBODY,
     online: bool = False,
+    by_prompt: bool = False,
 ) -> Placed:
     """Save an order as *pending* in the current store; one that is to be paid `online` as
-    *awaiting_payment*, with its first attempt.
+    *awaiting_payment*, with its first attempt. `by_prompt`: without one, since its customer says
+    first which phone is to be asked (`taking.prompts`).
 
     The same `idempotency_key` returns the order it made the first time, before any other check, so
     a double click or a reload is one order. `price_seen_pesewas` is the price on the review page,
@@ -109,6 +116,7 @@ def place(
         actor,
         caller,
         online,
+        by_prompt,
     )
     try:
         return _place(wish)
@@ -141,12 +149,13 @@ def _place(wish: Wish) -> Placed:
 
 
 def _added_to_pay(row: dict[str, Any], wish: Wish, wanted: Wanted) -> Order:
-    """An order that waits to be paid online, with its first attempt."""
+    """An order that waits to be paid online, with its first attempt, if that is a page."""
     if not _pays_online(wanted):
         raise refusals.NotPaidOnline
     waits = {"state": "awaiting_payment", "paid_online": True}
     order = added(row | waits, wish.actor)
-    online.ask(order)
+    if not wish.by_prompt or not online.prompts.are_on():
+        online.ask(order)
     return order
 
 

@@ -6,14 +6,8 @@ postings themselves are `core.orders` and `core.ledger`.
 """
 
 from core.settling.acting import NoSuchCase, settle
-from core.settling.legality import (
-    ActionRefused,
-    Facts,
-    NotYet,
-    charge_of,
-    judge,
-    other_amount,
-)
+from core.settling.facts import ActionRefused, Facts, NotYet, other_amount
+from core.settling.legality import charge_of, judge
 from core.settling.offering import (
     Choice,
     amounts,

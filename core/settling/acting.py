@@ -9,8 +9,6 @@ accounts (docs/architecture.md, Locks).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import select
 
@@ -21,38 +19,15 @@ from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
-from core.orders import Order, by_hand
-from core.settling import legality, paying_back, table
-from core.settling.legality import ActionRefused, Facts
+from core.orders import by_hand
+from core.settling import legality, online_rules, paying_back, table
+from core.settling.facts import ActionRefused, Facts, other_amount
+from core.settling.press import Press, tell
 from core.supplier import supply
 
 
 class NoSuchCase(Exception):
     """There is no case of that number."""
-
-
-@dataclass(frozen=True)
-class Press:
-    """One action of a person on a case: what it moves in pesewas, and the person's words."""
-
-    facts: Facts
-    amount_pesewas: int
-    actor: Actor
-    words: str
-
-    @property
-    def amount(self) -> str:
-        return money.cedis(self.amount_pesewas)
-
-    @property
-    def note(self) -> str:
-        """What the books say beside a posting made to settle a case."""
-        return f"case {self.facts.case.id}"
-
-    @property
-    def order(self) -> Order:
-        assert self.facts.order is not None
-        return self.facts.order
 
 
 @needs_across_stores
@@ -76,7 +51,7 @@ def settle(
         way = _way(facts.case, action, words)
         amount = legality.judge(way, facts)
         if amount is not None and amount != seen_pesewas:
-            raise legality.other_amount(amount)
+            raise other_amount(amount)
         press = Press(facts, amount or 0, actor, words.strip())
         if way.action == "look_again":
             return _look_again(press)
@@ -179,13 +154,13 @@ def _money_came_back(press: Press) -> str:
         press.actor,
         press.note,
     )
-    _tell(press, "the supplier's money for this order was seen to come back.")
+    tell(press, "the supplier's money for this order was seen to come back.")
     return f"{press.amount} of the supplier's money came back."
 
 
 def _write_off(press: Press) -> str:
     _book_write_off(press)
-    _tell(
+    tell(
         press,
         "the supplier's money for this order is given up. It costs the agent nothing.",
     )
@@ -210,7 +185,7 @@ def _accept_late_loss(press: Press) -> str:
             press.note,
         )
     _book_write_off(press)
-    _tell(
+    tell(
         press,
         "delivered after the money went back. The loss is Makola's; the agent keeps what was given"
         " back.",
@@ -232,16 +207,9 @@ def _accept_gain(press: Press) -> str:
     return f"{press.amount} more in the float is accepted as a gain."
 
 
-def _goes_back(deed: Callable[[Case, Actor], None], press: Press) -> str:
-    deed(press.facts.case, press.actor)
-    press.order.version += 1
-    _tell(press, "the customer's payment goes back to them.")
-    return f"{press.amount} goes back to the customer by the gateway."
-
-
 def _close(press: Press) -> str:
     if press.facts.order is not None:
-        _tell(press, f"looked at it and closed the case “{press.facts.case.title}”.")
+        tell(press, f"looked at it and closed the case “{press.facts.case.title}”.")
     return "Closed with words."
 
 
@@ -252,8 +220,10 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "write_off": _write_off,
     "accept_loss": _accept_loss,
     "accept_gain": _accept_gain,
-    "owe_back": partial(_goes_back, paying_back.owe_back),
-    "refund": partial(_goes_back, paying_back.refund),
+    "owe_back": paying_back.owe_back,
+    "deliver": paying_back.deliver,
+    "refund": paying_back.refund,
+    "expire": paying_back.expire,
     "close": _close,
 }
 
@@ -273,23 +243,14 @@ def _clear_break(press: Press) -> None:
     press.facts.link.break_pesewas = press.facts.link.break_since = None
 
 
-def _tell(press: Press, what: str) -> None:
-    by_hand.note_settled(
-        press.order,
-        press.actor,
-        what,
-        press.words,
-        {"amount_pesewas": press.amount_pesewas or None},
-    )
-
-
 def _made_since(newest_id: int, press: Press) -> list[int]:
-    """The postings of this press: of its order, whose row is locked, or the one that moved the
-    float alone."""
+    """The postings of this press: of its order, whose row is locked, of its payment and the order
+    which that pays, or the one that moved the float alone."""
     order, subject = press.facts.order, press.facts.case.subject
     query = select(Posting.id).where(Posting.id > newest_id)
-    if subject.startswith("payment:"):
-        query = query.where(Posting.subject == subject)
+    if payment := online_rules.payment_of(press.facts.case):
+        of_paid = Posting.order_id == payment.pays_order_id
+        query = query.where((Posting.subject == subject) | of_paid)
     elif order is not None:
         query = query.where(Posting.order_id == order.id)
     else:

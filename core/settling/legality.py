@@ -7,52 +7,20 @@ The same judgement draws the buttons and, under the locks of `acting`, decides a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 
-from core import cases, ledger, online, orders
-from core.base import clock, config, money
+from core import cases, ledger, orders
+from core.base import clock, config
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
-from core.base.refusal import Refusal
-from core.cases import Case
 from core.ledger import Posting
-from core.online import OnlinePayment, refund_lists
 from core.orders import Order
-from core.outbox import OutboxRow
-from core.settling import table
+from core.settling import online_rules, table
+from core.settling.facts import ActionRefused, Facts, NotYet, order_of
 from core.settling.table import Action, Way
 from core.supplier.supply import SupplierState
-
-
-class ActionRefused(Refusal):
-    """The action is not legal now; nothing was changed. `sentence` says why and what to do
-    instead."""
-
-
-class NotYet(ActionRefused):
-    """Not legal now, but after what `sentence` says."""
-
-
-def other_amount(amount_pesewas: int | None) -> ActionRefused:
-    """The refusal of a press whose person read another amount than the one now."""
-    return ActionRefused(
-        f"The amount is {money.cedis(amount_pesewas or 0)} now. Look at the case again, then"
-        " decide."
-    )
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a judgement rests on: the case, its order with its row in the outbox, and the line to
-    the supplier."""
-
-    case: Case
-    order: Order | None
-    row: OutboxRow | None
-    link: SupplierState
 
 
 @needs_across_stores
@@ -76,11 +44,11 @@ def _look_again(facts: Facts) -> None:
 
 
 def _send_again(facts: Facts) -> None:
-    _refuse_unless_certainly_over(_order(facts), "send it again")
+    _refuse_unless_certainly_over(order_of(facts), "send it again")
 
 
 def _give_back(facts: Facts) -> int:
-    order = _order(facts)
+    order = order_of(facts)
     if order.state != "failed":
         may_be_sent_again = table.way_of(facts.case.kind, "send_again") is not None
         if not may_be_sent_again and facts.case.kind != "broken":
@@ -126,7 +94,7 @@ def _late_loss(facts: Facts) -> int:
 def _given_back(facts: Facts) -> Order:
     """The order, whose money must have gone back: until then what the supplier took may still be
     delivered."""
-    order = _order(facts)
+    order = order_of(facts)
     if order.state not in ("refunded", "cancelled"):
         raise ActionRefused(
             f"The order is {_state(order)} now: what the supplier took for it is not lost."
@@ -144,7 +112,7 @@ def charge_of(facts: Facts) -> int:
     ]
     if named:
         return int(named[-1])
-    return _order(facts).cost_pesewas
+    return order_of(facts).cost_pesewas
 
 
 def _shortfall(facts: Facts) -> int:
@@ -223,37 +191,6 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
     )
 
 
-def _owe_back(facts: Facts) -> int:
-    payment = payment_of(facts.case)
-    if payment is None or payment.state != "paid":
-        raise ActionRefused("This payment is not in the books: nothing came in of it.")
-    if payment.is_used or payment.owed_pesewas:
-        raise ActionRefused(
-            "This payment pays an order, or is owed back already. Close the case with words."
-        )
-    return payment.worth_pesewas
-
-
-def _refund(facts: Facts) -> int:
-    payment = payment_of(facts.case)
-    owed = online.due(payment.id) if payment is not None else 0
-    if payment is None or not owed:
-        raise ActionRefused("Nothing is owed back of this payment any more.")
-    if refund_lists.is_under_way(payment.id):
-        raise ActionRefused(
-            "A refund of this payment is under way. Wait until it is over."
-        )
-    return owed
-
-
-def payment_of(case: Case) -> OnlinePayment | None:
-    """The online payment that a case is about; None when it is about something else."""
-    kind, _, number = case.subject.partition(":")
-    if kind != "payment":
-        return None
-    return db.session.get(OnlinePayment, int(number))
-
-
 def _close(_facts: Facts) -> None:
     return None
 
@@ -267,16 +204,12 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "accept_loss": _late_loss,
     "accept_gain": _surplus,
     "confirm_funding": _funding,
-    "owe_back": _owe_back,
-    "refund": _refund,
+    "owe_back": online_rules.owe_back,
+    "deliver": online_rules.deliver,
+    "refund": online_rules.refund,
+    "expire": online_rules.expire,
     "close": _close,
 }
-
-
-def _order(facts: Facts) -> Order:
-    if facts.order is None:
-        raise ActionRefused("This case is about no order.")
-    return facts.order
 
 
 def _state(order: Order) -> str:

@@ -1,45 +1,86 @@
-"""What a person's press does about the money of an online payment: it is owed back, and a refund is
-asked for. Under the locks of `acting`, which has its order's row."""
+"""What a person's press does about the money of an online payment: it is owed back, a refund is
+asked for, or it pays for what it was meant for. Under the locks of `acting`, which has its order's
+row.
+"""
 
 from __future__ import annotations
 
-from core import online
-from core.audit import Actor
+from core import availability, online, orders, taking
 from core.base.preconditions import inside_use_case
 from core.cases import Case
 from core.online import OnlinePayment, refund_lists, refunds
 from core.online.refund_lists import Reason
-from core.settling import legality
-from core.settling.legality import ActionRefused
+from core.orders import anew, releasing
+from core.settling import online_rules
+from core.settling.facts import ActionRefused
+from core.settling.press import Press, tell
 
 _REASONS: dict[str, Reason] = {"paid_twice": "double", "paid_short": "short"}
 
 
 @inside_use_case
-def owe_back(case: Case, actor: Actor) -> None:
+def owe_back(press: Press) -> str:
     """A payment that pays no order is owed back, and goes back. Raises `ActionRefused`."""
-    payment = _locked(case)
-    online.owe(payment, actor)
-    _ask(payment, "late", actor)
+    payment = _locked(press.facts.case)
+    online.owe(payment, press.actor)
+    return _goes_back(press, payment, "late")
 
 
 @inside_use_case
-def refund(case: Case, actor: Actor) -> None:
+def refund(press: Press) -> str:
     """All that is owed of a payment goes back. Raises `ActionRefused`."""
-    payment = _locked(case)
-    reason = _REASONS.get(case.kind) or refund_lists.reason_of(payment.id)
-    _ask(payment, reason, actor)
+    payment = _locked(press.facts.case)
+    reason = _REASONS.get(press.facts.case.kind) or refund_lists.reason_of(payment.id)
+    return _goes_back(press, payment, reason)
 
 
-def _locked(case: Case) -> OnlinePayment:
-    payment = legality.payment_of(case)
-    assert payment is not None
-    return online.locked_payment(payment.id)
-
-
-def _ask(payment: OnlinePayment, reason: Reason, actor: Actor) -> None:
+@inside_use_case
+def deliver(press: Press) -> str:
+    """A late payment pays a new order of what it was meant for, which goes in line at once. The
+    payment names that order, so there is one. Raises `ActionRefused`."""
+    payment, old = _locked(press.facts.case), press.order
+    fresh = anew.make(old, press.amount_pesewas, f"late-payment-{payment.id}")
     try:
-        refunds.ask_by_hand(payment, reason, actor)
+        online.fulfil_late(payment, fresh)
+    except online.Unfit as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+    paid = f"Paid by {payment.reference}, which came late for {old.shown_code}."
+    orders.advance(fresh.id, "pending", text=paid, actor=press.actor)
+    try:
+        releasing.put_in_line(
+            fresh,
+            press.actor,
+            f"{press.actor.name} delivers it after all.",
+            availability.now(),
+        )
+    except orders.OrderRefused as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+    old.version += 1
+    tell(press, f"the late payment pays a new order, {fresh.shown_code}.")
+    return f"It pays a new order, {fresh.shown_code}, which is in line."
+
+
+@inside_use_case
+def expire(press: Press) -> str:
+    """Nobody paid for an order, says a person who looked at the gateway: it waits no longer."""
+    order = press.order
+    taking.expire(order, "Expired: no payment came in time. Nothing was sent.")
+    tell(press, "looked at the gateway: nobody has paid for it.")
+    return "The order expired."
+
+
+def _goes_back(press: Press, payment: OnlinePayment, reason: Reason) -> str:
+    try:
+        refunds.ask_by_hand(payment, reason, press.actor)
     except online.Unfit as refusal:
         raise ActionRefused(refusal.sentence) from refusal
     online.ring(payment)
+    press.order.version += 1
+    tell(press, "the customer's payment goes back to them.")
+    return f"{press.amount} goes back to the customer by the gateway."
+
+
+def _locked(case: Case) -> OnlinePayment:
+    payment = online_rules.payment_of(case)
+    assert payment is not None
+    return online.locked_payment(payment.id)

@@ -22,7 +22,9 @@ Action = Literal[
     "accept_gain",
     "confirm_funding",
     "owe_back",
+    "deliver",
     "refund",
+    "expire",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -36,7 +38,9 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "accept_gain",
         "confirm_funding",
         "owe_back",
+        "deliver",
         "refund",
+        "expire",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -146,6 +150,13 @@ TABLE: tuple[Way, ...] = (
         ("owe",),
         "the payment is in the books, and neither pays an order nor is owed back yet",
     ),
+    Way(
+        "paid_late",
+        "deliver",
+        ("hold",),
+        "the payment is free as above, its bundle can be bought now, and what came in covers what"
+        " it costs now",
+    ),
     _close("paid_late"),
     _refund("paid_twice"),
     _close("paid_twice"),
@@ -154,6 +165,13 @@ TABLE: tuple[Way, ...] = (
     _close("paid_unfit"),
     _close("payment_reversed"),
     _close("payment_disputed"),
+    Way(
+        "payment_unwatched",
+        "expire",
+        (),
+        "the order waits for its payment, and there is no gateway to ask",
+    ),
+    _close("payment_unwatched"),
     _close("payment_odd"),
     _refund("refund_failed"),
     _close("refund_failed"),

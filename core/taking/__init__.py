@@ -1,8 +1,10 @@
 """Taking money online, where a payment meets its order: what customers do (`asking`), what becomes
-of an attempt once the gateway was asked (`judging`), what each verdict does (`deeds`), what the
+of an attempt once the gateway was asked (`judging`), the same of a prompt on a phone (`prompts`),
+what each verdict does (`deeds`), what is done where no gateway can be asked (`unwatched`), what the
 platform's people see (`listing`) and a store's own switch (`switching`). The rule itself and the
 books are `core.online`'s."""
 
+from core.taking import prompts
 from core.taking.asking import (
     disputed,
     may_be_asked,
@@ -21,6 +23,7 @@ from core.taking.judging import (
 )
 from core.taking.listing import Line, Standing, newest, standing
 from core.taking.switching import Covered, NotReady, items, needed, switch
+from core.taking.unwatched import end_unasked, expire
 
 __all__ = [
     "Covered",
@@ -31,6 +34,8 @@ __all__ = [
     "close",
     "disputed",
     "end_of_time",
+    "end_unasked",
+    "expire",
     "items",
     "may_be_asked",
     "may_try",
@@ -38,6 +43,7 @@ __all__ = [
     "newest",
     "not_opened",
     "opened",
+    "prompts",
     "returned",
     "ring",
     "standing",

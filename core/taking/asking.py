@@ -33,38 +33,49 @@ def try_again(code: str, after: int) -> Order:
 def _try_again(code: str, after: int) -> Order:
     with transaction():
         order = releasing.locked_by_code(code)
-        if order.state != "awaiting_payment":
-            raise WrongState(say("This order does not wait for a payment any more."))
-        tries = online.of_order(order.id)
-        if tries[0].id != after or not is_over(tries[0]):
+        if not may_begin(order, after):
             return order
-        if len(tries) >= config.current().payment_tries:
-            raise WrongState(
-                say(
-                    "This order was tried to be paid too often. Cancel it, or let it expire, and"
-                    " order again."
-                )
-            )
-        if not may_be_asked(order):
-            raise NotPaidOnline
         online.ask(order)
         order.version += 1
         log(order, CUSTOMER, "payment", "Tried again to pay online.")
         return order
 
 
+@inside_use_case
+def may_begin(order: Order, after: int) -> bool:
+    """Whether a new attempt may be begun for a locked order, whose customer saw number `after` as
+    the newest (0: none). False: this press came before, or another attempt may be on a phone.
+    Raises `orders.OrderRefused`."""
+    if order.state != "awaiting_payment":
+        raise WrongState(say("This order does not wait for a payment any more."))
+    tries = online.of_order(order.id)
+    newest = tries[0].id if tries else 0
+    if newest != after or not all(is_over(one) for one in tries[:1]):
+        return False
+    if len(tries) >= config.current().payment_tries:
+        raise WrongState(
+            say(
+                "This order was tried to be paid too often. Cancel it, or let it expire, and"
+                " order again."
+            )
+        )
+    if not may_be_asked(order):
+        raise NotPaidOnline
+    return True
+
+
 def may_try(tries: Sequence[OnlinePayment]) -> bool:
     """Whether an order may be tried once more to be paid; its attempts are given newest first."""
-    return len(tries) < config.current().payment_tries and is_over(tries[0])
+    is_free = all(is_over(one) for one in tries[:1])
+    return len(tries) < config.current().payment_tries and is_free
 
 
 def is_over(payment: OnlinePayment) -> bool:
     """Whether its customer may leave this attempt for another: it failed, or no prompt of it can
     be on a phone any more."""
     if payment.state in online.OPEN:
-        is_old = clock.now() - payment.created_at >= clock.delta(
-            config.current().payment_again_s
-        )
+        age = clock.now() - online.prompts.began_at(payment)
+        is_old = age >= clock.delta(config.current().payment_again_s)
         return is_old and payment.state == "open"
     return True
 

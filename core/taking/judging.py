@@ -7,21 +7,20 @@ anybody else says moves anything.
 from __future__ import annotations
 
 from core import online, orders
-from core.audit import SYSTEM
 from core.base import clock, config
 from core.base.db import db, transaction
-from core.base.language import later
 from core.base.preconditions import inside_use_case
 from core.online import Asked, OnlinePayment, Verdict, Verified
 from core.orders import Order
 from core.taking import asking, deeds
 from core.taking.deeds import tell
+from core.taking.unwatched import expire
 
 
 def opened(payment_id: int, access_code: str, url: str) -> None:
     """The gateway has made a page to pay at: its customer may be sent there."""
     with transaction():
-        payment, order = _locked(payment_id)
+        payment, order = lock_both(payment_id)
         if payment.state == "asked":
             deeds.watch_others(payment, order)
             payment.state, payment.opened_at = "open", clock.now()
@@ -32,7 +31,7 @@ def opened(payment_id: int, access_code: str, url: str) -> None:
 def not_opened(payment_id: int, why: str) -> None:
     """The gateway refuses to take this payment: nobody can pay at it, another attempt may."""
     with transaction():
-        payment, order = _locked(payment_id)
+        payment, order = lock_both(payment_id)
         if payment.state == "asked":
             payment.state = "failed"
             tell(order, f"The gateway did not open a payment: {why}.")
@@ -42,7 +41,7 @@ def ask_anew(payment_id: int) -> None:
     """The gateway knows the reference and its page was never told to us: another attempt takes its
     place, and this one is watched on, since it may still be paid."""
     with transaction():
-        payment, order = _locked(payment_id)
+        payment, order = lock_both(payment_id)
         if payment.state != "asked":
             return
         payment.state = "watched"
@@ -58,7 +57,7 @@ def take(payment_id: int, found: Verified) -> Verdict:
     """Apply the gateway's own record of a payment, looked up just now. What was applied before
     changes nothing."""
     with transaction():
-        payment, order = _locked(payment_id)
+        payment, order = lock_both(payment_id)
         other = online.paying(order.id)
         asked = Asked(
             payment.reference,
@@ -77,24 +76,18 @@ def end_of_time(payment_id: int) -> None:
     """An attempt was waited for long enough, and the gateway has just said that it is not paid.
     The order expires with its newest attempt; the attempt is watched on until its last look."""
     with transaction():
-        payment, order = _locked(payment_id)
+        payment, order = lock_both(payment_id)
         if payment.state in online.OPEN or payment.state == "failed":
             payment.state = "watched"
         newest = online.of_order(order.id)[0]
         if order.state == "awaiting_payment" and newest.id == payment.id:
-            orders.advance(
-                order.id,
-                "expired",
-                text="Expired: no payment came in time. Nothing was sent.",
-                customer_text=later("Expired: nothing was sent"),
-                actor=SYSTEM,
-            )
+            expire(order, "Expired: no payment came in time. Nothing was sent.")
 
 
 def close(payment_id: int) -> None:
     """The last look of an attempt that was never paid."""
     with transaction():
-        payment, _order = _locked(payment_id)
+        payment, _order = lock_both(payment_id)
         if payment.state in ("watched", "failed"):
             payment.state, payment.ended_at = "ended", clock.now()
 
@@ -109,7 +102,7 @@ def _may_be_replaced(order: Order) -> bool:
 
 
 @inside_use_case
-def _locked(payment_id: int) -> tuple[OnlinePayment, Order]:
+def lock_both(payment_id: int) -> tuple[OnlinePayment, Order]:
     """A payment for an order, and that order, locked: the order first."""
     payment = online.locked_payment(payment_id)
     assert payment.order_id is not None

@@ -44,6 +44,8 @@ ACTS = {
     "/payments/on": ("owner", {}),
     "/payments/off": ("owner", {}),
     "/payments/cards": ("owner", {"limit": "200"}),
+    "/payments/prompts/on": ("owner", {}),
+    "/payments/prompts/off": ("owner", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{

@@ -67,6 +67,22 @@ def test_everything_is_off_until_both_have_switched_it_on(
         assert not online.platform_is_on()
 
 
+def test_prompts_are_a_switch_of_the_owner_s_own(
+    app: Flask, owner: Visitor, superuser: Any, using: Using
+) -> None:
+    assert "Prompts on phones" not in owner.get("/payments").text, "there is no key"
+    using(**SETTINGS)
+    assert "Switch prompts on" in owner.get("/payments").text
+    on = owner.post("/payments/prompts/on", {}, follow_redirects=True).text
+    assert "On: whoever pays online" in on and "Switch prompts off" in on
+    with app.app_context(), tenancy.across_stores():
+        assert online.prompts.are_on() and not online.platform_is_on()
+    off = owner.post("/payments/prompts/off", {}, follow_redirects=True).text
+    assert "Off: no phone" in off and "Switch prompts on" in off
+    rows = superuser.execute("SELECT action FROM audit WHERE action LIKE 'pay_by%'")
+    assert [row[0] for row in rows] == ["pay_by_prompt_on", "pay_by_prompt_off"]
+
+
 def test_without_a_key_nothing_is_switched_on(owner: Visitor) -> None:
     said = owner.post("/payments/on", {}, follow_redirects=True)
     assert "PAYSTACK_SECRET_KEY" in said.text and "Nothing was changed" in said.text
@@ -82,7 +98,8 @@ def test_switching_on_asks_once_more_who_it_is(
     owner: Visitor, ama_agent: Visitor, jump: Callable[[float], None], app: Flask
 ) -> None:
     jump(700)
-    for visitor, path in ((owner, "/payments/on"), (ama_agent, PATH)):
+    console = ((owner, "/payments/on"), (owner, "/payments/prompts/on"))
+    for visitor, path in (*console, (ama_agent, PATH)):
         answer = visitor.post(path, {"on": "1"})
         assert answer.location.startswith("/account/confirm"), path
     off = owner.post("/payments/off", {})

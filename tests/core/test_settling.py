@@ -46,13 +46,14 @@ PAYMENT_KINDS = (
     "payment_reversed",
     "payment_odd",
     "payment_disputed",
+    "payment_unwatched",
     "refund_failed",
     "refund_details",
     "refund_poor",
     "refund_strange",
 )
-"""Of online payments: settled in fulfilment/test_taking.py and test_refunding.py, where they come
-about."""
+"""Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and
+test_late_and_short.py, where they come about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )
@@ -125,6 +126,7 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         ("supplier_money", "money_came_back"),
         ("supplier_money", "write_off"),
         ("paid_late", "owe_back"),
+        ("paid_late", "deliver"),
         ("unexpected_charge", "accept_loss"),
         ("float_funded", "confirm_funding"),
         ("float_funded", "accept_gain"),
@@ -174,7 +176,7 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "action", sorted(settling.NEEDS_WORDS - {"owe_back", "refund"})
+    "action", sorted(settling.NEEDS_WORDS - {"owe_back", "deliver", "refund", "expire"})
 )
 def test_a_person_says_why(desk: Desk, action: str) -> None:
     kind = next(way.kind for way in settling.TABLE if way.action == action)

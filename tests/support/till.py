@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Till:
         with self.app.app_context(), tenancy.across_stores():
             yield
 
-    def order(self) -> Order:
+    def order(self, *, by_prompt: bool = False) -> Order:
         """One that waits for its payment, as the press on the review page makes it."""
         with self.inside():
             line = catalog.shelf()[0]
@@ -98,6 +98,7 @@ class Till:
                 recipient_msisdn=f"+23324{2_000_000 + number}",
                 idempotency_key=f"till-{number:020}",
                 online=True,
+                by_prompt=by_prompt,
             ).order
 
     def opened(self) -> Order:
@@ -160,6 +161,10 @@ class Till:
     def plan(self, fault: str, call: str, **more: Any) -> None:
         """The gateway's next misbehaviour."""
         self._tool("/faults", plan=[{"fault": fault, "call": call, **more}])
+
+    def plan_each(self, faults: Iterable[dict[str, Any]]) -> None:
+        """A misbehaviour each, named by its payment's reference."""
+        self._tool("/faults", plan=list(faults))
 
     def knobs(self, **changes: Any) -> None:
         self._tool("/knobs", **changes)

@@ -1,0 +1,70 @@
+"""Whether an action on a case of an online payment is legal now, and how much it would move. Part
+of `legality`."""
+
+from __future__ import annotations
+
+from core import cases, online, orders
+from core.base.db import db
+from core.cases import Case
+from core.online import OnlinePayment, refund_lists
+from core.orders import anew
+from core.settling.facts import ActionRefused, Facts, NotYet, order_of
+
+
+def owe_back(facts: Facts) -> int:
+    payment = payment_of(facts.case)
+    if payment is None or payment.state != "paid":
+        raise ActionRefused("This payment is not in the books: nothing came in of it.")
+    if payment.is_used or payment.owed_pesewas:
+        raise ActionRefused(
+            "This payment pays an order, or is owed back already. Close the case with words."
+        )
+    return payment.worth_pesewas
+
+
+def deliver(facts: Facts) -> int:
+    worth = owe_back(facts)
+    payment = payment_of(facts.case)
+    assert payment is not None
+    if any(cases.is_open(kind, payment.subject) for kind in online.TAKEN_BACK):
+        raise ActionRefused(
+            "The payer may get this money back by the gateway. Settle that case first."
+        )
+    try:
+        anew.refuse(order_of(facts), worth, worth - (payment.fees_pesewas or 0))
+    except orders.NotBuyable as stopped:
+        raise NotYet(stopped.sentence) from stopped
+    except orders.OrderRefused as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+    return worth
+
+
+def expire(facts: Facts) -> None:
+    if order_of(facts).state != "awaiting_payment":
+        raise ActionRefused(
+            "The order waits for no payment any more. Close the case with words."
+        )
+    if online.is_configured():
+        raise ActionRefused(
+            "The gateway is asked again, and the order ends by itself. Close the case with words."
+        )
+
+
+def refund(facts: Facts) -> int:
+    payment = payment_of(facts.case)
+    owed = online.due(payment.id) if payment is not None else 0
+    if payment is None or not owed:
+        raise ActionRefused("Nothing is owed back of this payment any more.")
+    if refund_lists.is_under_way(payment.id):
+        raise ActionRefused(
+            "A refund of this payment is under way. Wait until it is over."
+        )
+    return owed
+
+
+def payment_of(case: Case) -> OnlinePayment | None:
+    """The online payment that a case is about; None when it is about something else."""
+    kind, _, number = case.subject.partition(":")
+    if kind != "payment":
+        return None
+    return db.session.get(OnlinePayment, int(number))
