@@ -162,7 +162,7 @@ PLATFORM = {
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "online_payments": (
         "SELECT INSERT UPDATE(access_code, agent_fee_pesewas, authorization_url, channel,"
-        " charged_pesewas, ended_at, fees_pesewas, funded_at, gateway_id, opened_at,"
+        " charged_pesewas, ended_at, failed_at, fees_pesewas, funded_at, gateway_id, opened_at,"
         " owed_pesewas, paid_at, pays_order_id, state)"
     ),
     "order_batches": (

@@ -87,6 +87,8 @@ class OnlinePayment(Model, StoreScoped):
     opened_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    """When the gateway said that it failed, or opened none; it may have been paid since."""
 
     @property
     def subject(self) -> str:

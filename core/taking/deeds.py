@@ -66,7 +66,7 @@ def _know(payment: OnlinePayment, _order: Order, found: Verified) -> None:
 def _fail(payment: OnlinePayment, order: Order, found: Verified) -> None:
     if payment.state not in online.OPEN:
         return
-    payment.state = "failed"
+    payment.state, payment.failed_at = "failed", clock.now()
     why = f": {found.reason}" if found.reason else ""
     tell(order, f"The payment did not go through{why}.")
 
