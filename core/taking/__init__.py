@@ -1,8 +1,10 @@
 """Taking money online, where a payment meets its order: what customers do (`asking`), what becomes
 of an attempt once the gateway was asked (`judging`), what each verdict does (`deeds`), what the
-platform's people see (`listing`) and a store's own switch (`switching`). The rule itself and the
-books are `core.online`'s."""
+platform's people see (`listing`), how attempts ended (`ends`), all of one payment (`story`), what a
+store's people see (`own_lists`), sums by day (`by_day`) and a store's own switch (`switching`). The
+rule itself and the books are `core.online`'s."""
 
+from core.taking import by_day, ends, own_lists, story
 from core.taking.asking import (
     disputed,
     may_be_asked,
@@ -28,9 +30,11 @@ __all__ = [
     "NotReady",
     "Standing",
     "ask_anew",
+    "by_day",
     "close",
     "disputed",
     "end_of_time",
+    "ends",
     "items",
     "may_be_asked",
     "may_try",
@@ -38,9 +42,11 @@ __all__ = [
     "newest",
     "not_opened",
     "opened",
+    "own_lists",
     "returned",
     "ring",
     "standing",
+    "story",
     "switch",
     "take",
     "try_again",
