@@ -104,11 +104,13 @@ def attempt(payment_id: int) -> Attempt:
 @inside_use_case
 def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     """Somebody knows that it may have been paid: have the gateway asked, no sooner than
-    `payment_ring_gap_s` after it was asked last. The ring proves nothing. `by_anybody`: of an
+    `payment_ring_gap_s` after it was asked last; also when nothing looks after it any more. The
+    ring proves nothing. `by_anybody`: of an
     attempt whose time is over it counts once in `payment_late_gap_s`."""
     row = outbox.of_payment(payment.id)
     if row is None:
-        return  # the attempt of a backup: its row comes with it
+        outbox.watch_again(payment.id, payment.store_id)
+        return
     now = clock.now()
     if by_anybody and now >= expires_at(payment.created_at) and _rests(row, now):
         return
