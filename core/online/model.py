@@ -18,6 +18,8 @@ from core.base.db import Model
 from core.base.refusal import Refusal
 from core.base.tenancy import StoreScoped
 
+MOST_ID = 2**63 - 1
+"""The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 OPEN_PAYOUT = ("requested", "approved", "submitting", "needs_owner", "in_transit")
 OPEN_REFUND = ("requested", "submitting", "open", "needs_details")
 

@@ -14,11 +14,9 @@ from core.base import clock, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.online import OnlinePayment, Verdict, Verified
+from core.online.model import MOST_ID
 from core.orders import Order, releasing
 from core.orders.timeline import log
-
-MOST_ID = 2**63 - 1
-"""The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 
 
 @inside_use_case

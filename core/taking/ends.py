@@ -15,9 +15,9 @@ from core.base import clock
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.online import OPEN, OnlinePayment
+from core.online.model import MOST_ID
 from core.taking import listing
 from core.taking.by_day import DAYS
-from core.taking.deeds import MOST_ID
 from core.taking.listing import Line, lines
 
 End = Literal["open", "paid", "failed", "abandoned", "late", "double", "short", "unfit"]
