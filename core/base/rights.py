@@ -162,8 +162,8 @@ PLATFORM = {
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "online_payments": (
         "SELECT INSERT UPDATE(access_code, agent_fee_pesewas, authorization_url, channel,"
-        " charged_pesewas, ended_at, failed_at, fees_pesewas, funded_at, gateway_id, opened_at,"
-        " owed_pesewas, paid_at, pays_order_id, state)"
+        " charged_pesewas, created_at, ended_at, failed_at, fees_pesewas, funded_at, gateway_id,"
+        " opened_at, owed_pesewas, paid_at, pays_order_id, state)"
     ),
     "order_batches": (
         "SELECT INSERT DELETE UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"
