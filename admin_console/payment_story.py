@@ -80,7 +80,9 @@ def _moments(found: Story) -> list[Moment]:
     for refund in found.refunds:
         back = money.cedis(refund.amount_pesewas)
         told.append((refund.asked_at, "moving", f"{back} is to go back."))
-        told.append((refund.sent_at, "moving", f"The gateway was asked to send {back} back."))
+        told.append(
+            (refund.sent_at, "moving", f"The gateway was asked to send {back} back.")
+        )
         told.append((refund.ended_at, *_end_of(refund.state, back)))
     for dispute in found.disputes:
         disputed = f"{money.cedis(dispute.amount_pesewas)} disputed."
