@@ -43,6 +43,11 @@ def is_configured() -> bool:
     return bool(config.current().paystack_secret_key)
 
 
+def fee_of(price_pesewas: int) -> int:
+    """What the gateway keeps of a price, rounded up, in pesewas: an estimate until it says so."""
+    return -(-price_pesewas * config.current().gateway_fee_bp // _ALL)
+
+
 def floor_of(agent_price_pesewas: int) -> int:
     """The least price at which the gateway's fee leaves the agent price, in pesewas."""
     left_bp = _ALL - config.current().gateway_fee_bp
