@@ -50,6 +50,7 @@ PAYMENT_KINDS = (
     "refund_details",
     "refund_poor",
     "refund_strange",
+    "refund_late",
 )
 """Of online payments: settled in fulfilment/test_taking.py and test_refunding.py, where they come
 about."""
