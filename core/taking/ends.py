@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from core import orders
@@ -66,8 +66,13 @@ def counts() -> dict[End, int]:
 @needs_across_stores
 def of_end(end: End, before: int | None, limit: int) -> Sequence[Line]:
     """Attempts of those days that ended so, the newest first; `before`: those before that one."""
-    ended = lines().where(OnlinePayment.created_at >= _since(), END == end)
-    return listing.found(ended, before, limit)
+    # by its moment, not by its id: where few ended so, no more is read than those days
+    at, id_ = OnlinePayment.created_at, OnlinePayment.id
+    query = lines().where(at >= _since(), END == end).order_by(at.desc(), id_.desc())
+    if before is not None:
+        last = select(at, id_).where(id_ == before).scalar_subquery()
+        query = query.where(tuple_(at, id_) < last)
+    return [Line(*row) for row in db.session.execute(query.limit(limit))]
 
 
 @needs_across_stores

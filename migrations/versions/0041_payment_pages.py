@@ -1,6 +1,5 @@
 """What pages of payments ask for: what came in by its moment, of a store and of all, attempts that
-are looked after and when one failed, paid orders that are not delivered, refunds and payouts by the
-day they ended.
+are looked after and when one failed, refunds and payouts by the day they ended.
 
 Indexes, and a column that may be empty: yesterday's code works on these tables.
 """
@@ -17,13 +16,9 @@ depends_on = None
 INDEXES = {
     "ix_online_payments_came": "online_payments (store_id, paid_at, id) WHERE paid_at IS NOT NULL",
     "ix_online_payments_paid": "online_payments (paid_at) WHERE paid_at IS NOT NULL",
-    "ix_online_payments_made": "online_payments (created_at)",
+    "ix_online_payments_made": "online_payments (created_at, id)",
     "ix_online_payments_under_way": (
         "online_payments (store_id, id) WHERE state IN ('asked', 'open', 'watched')"
-    ),
-    "ix_orders_paid_under_way": (
-        "orders (store_id, id) WHERE paid_online"
-        " AND state IN ('queued', 'submitting', 'processing', 'failed')"
     ),
     "ix_gateway_refunds_done": "gateway_refunds (ended_at) WHERE state = 'done'",
     "ix_cases_subject": "cases (subject)",
