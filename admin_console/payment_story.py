@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import abort, render_template, url_for
+from flask import abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.utils import redirect
 
 from admin_console import bp, payouts, refunds
 from admin_console.online import ENDS, STATES
