@@ -24,6 +24,7 @@ from admin_console import (  # noqa: F401 - the views register themselves on bp
     online,
     orders,
     overview,
+    payment_story,
     payouts,
     people,
     refunds,

@@ -42,6 +42,7 @@ SHORT = {
     "refund_details": "Refunds without an address",
     "refund_poor": "No money to refund",
     "refund_strange": "Strange refunds",
+    "refund_late": "Late refunds",
     "payout_differs": "Other payouts",
     "payout_contradicts": "Payouts contradicted",
     "payout_needs_owner": "Payouts want a code",

@@ -56,12 +56,12 @@ def draw(
     """
     first = begins((ours, theirs), start)
     start = max(start, min(first, end - SHORTEST))
-    ticks = _ticks([p.pesewas for p in (*ours, *theirs)])
+    marks = ticks([p.pesewas for p in (*ours, *theirs)])
     frame = _Frame(
         start,
         end,
-        ticks[0],
-        ticks[-1],
+        marks[0],
+        marks[-1],
     )
     parts = [
         (
@@ -69,13 +69,13 @@ def draw(
             ' role="img">'
         ),
         f"<title>{escape(summary)}</title>",
-        *(_line("chart-grid", f"M0 {frame.y(tick)}H{WIDTH}") for tick in ticks),
+        *(_line("chart-grid", f"M0 {frame.y(tick)}H{WIDTH}") for tick in marks),
     ]
     if ours:
         steps = _steps(frame, ours)
         parts.append(
             '<path class="chart-area"'
-            f' d="{steps}V{frame.y(max(0, ticks[0]))}H{frame.x(ours[0].at)}Z"/>'
+            f' d="{steps}V{frame.y(max(0, marks[0]))}H{frame.x(ours[0].at)}Z"/>'
         )
     if theirs:
         dots = thin(theirs, start, end)
@@ -90,7 +90,7 @@ def draw(
     parts.append("</svg>")
     return Chart(
         Markup("".join(parts)),  # noqa: S704 numbers of ours, the summary is escaped
-        tuple(reversed(ticks)),
+        tuple(reversed(marks)),
         (start, start + (end - start) / 2, end),
     )
 
@@ -145,7 +145,7 @@ def _steps(frame: _Frame, points: Sequence[Point]) -> str:
     return path + f"H{WIDTH}"
 
 
-def _ticks(values: Sequence[int]) -> list[int]:
+def ticks(values: Sequence[int]) -> list[int]:
     """Round amounts from below the lowest to above the highest, lowest first, 2 to 7 of them.
 
     From zero on, unless all values are so far above it that they would be a flat line at the top.

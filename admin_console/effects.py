@@ -5,135 +5,134 @@ Decides words only. Which actions are legal, and their amounts, come from `core.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from admin_console.case_words import was_never_bought
 from core import ledger, reconcile
 from core.base import money
+from core.orders import Order
 from core.settling import Choice, Facts, charge_of
 
 
 def effects(choice: Choice, facts: Facts) -> list[str]:
     """What pressing does, in sentences, for the page that asks a second time."""
-    order = facts.order
     amount = money.cedis(choice.amount_pesewas or 0)
-    match choice.action:
-        case "send_again" if order is not None:
-            return [
-                (
-                    f"You asked the supplier about {order.order_ref}, and they say it"
-                    " was never bought."
-                ),
-                (
-                    "The order goes back in line under the same reference and is looked"
-                    " up once more before it is sent."
-                ),
-                (
-                    "If they are wrong and their look-up is too, it is bought twice, at"
-                    " our cost."
-                ),
-            ]
-        case "give_back" if order is not None and was_never_bought(facts):
-            return [
-                (
-                    f"You asked the supplier about {order.order_ref}, and they say it"
-                    " was never bought."
-                ),
-                f"{amount} goes back to the agent's wallet at once and stays there.",
-                (
-                    "If they are wrong, what they charged is our loss. The order is"
-                    " looked at for a day more."
-                ),
-            ]
-        case "give_back":
-            return [
-                (
-                    f"{amount} goes back to the agent's wallet at once, before the"
-                    " watch is over, and stays there."
-                ),
-                "If the supplier delivers after all, what it charges is our loss.",
-            ]
-        case "write_off":
-            return [
-                (
-                    f"The supplier keeps {amount} that it took for this order. Our books"
-                    " give it up as a loss."
-                )
-            ]
-        case "accept_loss" if order is not None:
-            if ledger.commit_is_open(order.id):
-                booked = "What the supplier took was never given back. "
-            else:
-                booked = (
-                    f"The supplier took {money.cedis(charge_of(facts))} after the money"
-                    " had gone back; it is booked first. "
-                )
-            return [
-                f"{booked}Our books give {amount} up as a loss.",
-                "The agent keeps the money that went back. The order keeps its state.",
-            ]
-        case "owe_back" | "deliver" | "refund" | "expire":
-            return _of_payments(choice, facts, amount)
-        case "confirm_funding":
-            return [
-                (
-                    f"The supplier holds {amount} more than our books, and you say that"
-                    " it is money you paid in."
-                ),
-                *_of_failed_orders(choice),
-                (
-                    "Our books take it from the bank into the float. Orders that wait"
-                    " for float go on."
-                ),
-                (
-                    "If it was no funding, it may be given back for an order, or be"
-                    " taken out again by the supplier."
-                ),
-            ]
-        case "accept_gain":
-            return [
-                (
-                    f"The supplier holds {amount} more than our books, and nobody knows"
-                    " why."
-                ),
-                (
-                    "The float of our books goes up to what it says, as a gain. If it"
-                    " takes the money out again, that is a loss."
-                ),
-            ]
-        case "accept_loss":
-            return [
-                (
-                    f"The supplier holds {amount} less than our books, and no order"
-                    " explains it."
-                ),
-                (
-                    "The float of our books goes down to what it says, as a loss."
-                    " Buying goes on afterwards."
-                ),
-            ]
-    return []
+    if facts.order is not None and choice.action in _OF_ORDERS:
+        return _OF_ORDERS[choice.action](facts.order, facts, amount)
+    if choice.action == "confirm_funding":
+        return _funding(choice, amount)
+    return [line.format(amount=amount) for line in _SENTENCES.get(choice.action, ())]
 
 
-def _of_payments(choice: Choice, facts: Facts, amount: str) -> list[str]:
-    """What pressing does about an online payment."""
-    if choice.action == "owe_back":
-        return [
-            f"{amount} of this payment is owed back to who paid. It pays no order after that.",
-            "It goes back to the number it was paid from.",
-        ]
-    if choice.action == "deliver" and facts.order is not None:
-        return [
-            f"A new order of {facts.order.bundle_text} for that number is paid by this payment.",
-            "It goes in line at once and is bought as every other. The old order stays as it is.",
-            f"The customer gets no money back: {amount} is its price.",
-        ]
-    if choice.action == "expire":
-        return [
-            "You looked at the gateway, and nobody has paid for this order.",
-            "It expires. If a payment of it is found later, it comes as a case of its own.",
-        ]
-    return [
-        f"The gateway is asked to send {amount} back to where it was paid from.",
+_SENTENCES: dict[str, tuple[str, ...]] = {
+    "give_back": (
+        (
+            "{amount} goes back to the agent's wallet at once, before the watch is over, and stays"
+            " there."
+        ),
+        "If the supplier delivers after all, what it charges is our loss.",
+    ),
+    "write_off": (
+        "The supplier keeps {amount} that it took for this order. Our books give it up as a loss.",
+    ),
+    "owe_back": (
+        "{amount} of this payment is owed back to who paid. It pays no order after that.",
+        "It goes back to the number it was paid from.",
+    ),
+    "expire": (
+        "You looked at the gateway, and nobody has paid for this order.",
+        "It expires. If a payment of it is found later, it comes as a case of its own.",
+    ),
+    "refund": (
+        "The gateway is asked to send {amount} back to where it was paid from.",
         "It may take up to ten working days. What does not arrive comes back as a case.",
+    ),
+    "accept_gain": (
+        "The supplier holds {amount} more than our books, and nobody knows why.",
+        (
+            "The float of our books goes up to what it says, as a gain. If it takes the money out"
+            " again, that is a loss."
+        ),
+    ),
+    "accept_loss": (
+        "The supplier holds {amount} less than our books, and no order explains it.",
+        "The float of our books goes down to what it says, as a loss. Buying goes on afterwards.",
+    ),
+}
+"""By action; an order's own say more, in `_OF_ORDERS`."""
+
+
+def _send_again(order: Order, _facts: Facts, _amount: str) -> list[str]:
+    return [
+        _never_bought(order),
+        (
+            "The order goes back in line under the same reference and is looked up once more"
+            " before it is sent."
+        ),
+        "If they are wrong and their look-up is too, it is bought twice, at our cost.",
+    ]
+
+
+def _give_back(order: Order, facts: Facts, amount: str) -> list[str]:
+    if not was_never_bought(facts):
+        return [line.format(amount=amount) for line in _SENTENCES["give_back"]]
+    return [
+        _never_bought(order),
+        f"{amount} goes back to the agent's wallet at once and stays there.",
+        "If they are wrong, what they charged is our loss. The order is looked at for a day more.",
+    ]
+
+
+def _accept_loss(order: Order, facts: Facts, amount: str) -> list[str]:
+    if ledger.commit_is_open(order.id):
+        booked = "What the supplier took was never given back. "
+    else:
+        charge = money.cedis(charge_of(facts))
+        booked = (
+            f"The supplier took {charge} after the money had gone back; it is booked"
+            " first. "
+        )
+    return [
+        f"{booked}Our books give {amount} up as a loss.",
+        "The agent keeps the money that went back. The order keeps its state.",
+    ]
+
+
+def _deliver(order: Order, _facts: Facts, amount: str) -> list[str]:
+    return [
+        f"A new order of {order.bundle_text} for that number is paid by this payment.",
+        "It goes in line at once and is bought as every other. The old order stays as it is.",
+        f"The customer gets no money back: {amount} is its price.",
+    ]
+
+
+_OF_ORDERS: dict[str, Callable[[Order, Facts, str], list[str]]] = {
+    "deliver": _deliver,
+    "send_again": _send_again,
+    "give_back": _give_back,
+    "accept_loss": _accept_loss,
+}
+
+
+def _never_bought(order: Order) -> str:
+    return (
+        f"You asked the supplier about {order.order_ref}, and they say it was never"
+        " bought."
+    )
+
+
+def _funding(choice: Choice, amount: str) -> list[str]:
+    return [
+        (
+            f"The supplier holds {amount} more than our books, and you say that it is money you"
+            " paid in."
+        ),
+        *_of_failed_orders(choice),
+        "Our books take it from the bank into the float. Orders that wait for float go on.",
+        (
+            "If it was no funding, it may be given back for an order, or be taken out again by the"
+            " supplier."
+        ),
     ]
 
 

@@ -1,21 +1,25 @@
-"""Online payments: the owner's switches, how they stand, and the newest attempts.
+"""Online payments: the owner's switch, what moved by day, how attempts ended, and lists of them.
 
-Decides nothing but how the page is drawn and the switch answered. Off is one press; on is asked for
-once more that it is the owner, since from then on strangers' money comes in.
+Decides how the page is drawn and the switch answered. Off is one press; on is asked for once more
+that it is the owner, since from then on strangers' money comes in.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from admin_console import bp
+from admin_console import bp, payment_chart
 from admin_console.auth import needs
 from core import online, taking
 from core.audit import Actor
 from core.base import config, money
 from core.base.text_input import one_line, row_id
+from core.taking import Line
+from core.taking.by_day import Day
 
 STATES = {
     "asked": ("waiting", "Being opened"),
@@ -27,6 +31,17 @@ STATES = {
     "ended": ("stopped", "Never paid"),
 }
 """How a state of an attempt looks and reads."""
+ENDS: dict[taking.ends.End, str] = {
+    "paid": "Paid",
+    "open": "Under way",
+    "failed": "Failed",
+    "abandoned": "Abandoned",
+    "late": "Paid late",
+    "double": "Paid twice",
+    "short": "Other amount",
+    "unfit": "Unfit",
+}
+"""What an end of an attempt is called."""
 
 
 @bp.get("/payments")
@@ -34,23 +49,41 @@ def show_payments() -> str:
     return _page()
 
 
-def _page(typed: str = "", problem: str = "") -> str:
-    limit = config.current().page_size
-    lines = taking.newest(row_id(request.args.get("before", "")), limit)
-    older = lines[-1].payment.id if len(lines) == limit else None
+def _page(typed_limit: str = "", bad_limit: str = "") -> str:
+    """All at once; with a search or an end in the address, those that it means."""
+    typed = one_line(request.args.get("q", ""), 100)
+    end = next((one for one in ENDS if one == request.args.get("end")), None)
+    before = row_id(request.args.get("before", ""))
+    size = config.current().page_size
+    lines = _lines(typed, end, before, size + 1)
+    query = f"?end={end}&before=" if end and not typed else "?before="
+    days = taking.by_day.of_all()
     return render_template(
         "console/payments.html",
-        lines=lines,
-        older=older,
+        lines=lines[:size],
+        first=f"/payments{f'?end={end}' if end else ''}" if before else None,
+        older=f"/payments{query}{lines[size - 1].payment.id}"
+        if len(lines) > size
+        else None,
         states=STATES,
         standing=taking.standing(),
+        days=days,
+        shown=[one for one in reversed(days.days) if _moved(one)],
+        chart=payment_chart.draw(days.days, _summary(days.total)),
+        ends=[
+            (ENDS[one], many, f"/payments?end={one}#list")
+            for one, many in _in_order(taking.ends.counts())
+        ],
+        end=end,
+        end_name=ENDS[end] if end else "",
+        typed=typed,
         is_on=online.platform_is_on(),
         prompts_are_on=online.prompts.are_on(),
+        card_limit=online.daily_limit_pesewas(),
+        typed_limit=typed_limit,
+        bad_limit=bad_limit,
         is_configured=online.is_configured(),
         mode=config.current().paystack_mode,
-        card_limit=online.daily_limit_pesewas(),
-        typed=typed,
-        problem=problem,
     )
 
 
@@ -110,3 +143,31 @@ def switch_prompts_off() -> ResponseReturnValue:
     online.prompts.switch(False, Actor.of_login(current_user))
     flash("Off: no phone is asked any more. Whoever was asked may still approve.")
     return redirect(url_for(".show_payments"), 303)
+
+
+def _lines(
+    typed: str, end: taking.ends.End | None, before: int | None, limit: int
+) -> Sequence[Line]:
+    if typed:
+        return taking.ends.named(typed, limit)
+    if end:
+        return taking.ends.of_end(end, before, limit)
+    return taking.newest(before, limit)
+
+
+def _in_order(
+    counts: dict[taking.ends.End, int],
+) -> list[tuple[taking.ends.End, int]]:
+    return [(one, counts[one]) for one in ENDS]
+
+
+def _moved(one: Day) -> bool:
+    return bool(one.taken_pesewas or one.given_back_pesewas or one.paid_out_pesewas)
+
+
+def _summary(total: Day) -> str:
+    return (
+        f"Online payments of two weeks by day: {money.cedis(total.taken_pesewas)} taken, of which"
+        f" {money.cedis(total.fees_pesewas)} fees; {money.cedis(total.given_back_pesewas)} given"
+        f" back, {money.cedis(total.paid_out_pesewas)} paid out."
+    )

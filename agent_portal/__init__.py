@@ -31,6 +31,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     marking,
     news,
     notices,
+    online_payments,
     opening,
     order_page,
     orders,

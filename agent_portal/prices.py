@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from agent_portal import bp, standing
 from agent_portal.auth import actor, may, needs
-from core import catalog
-from core.base import money
+from core import catalog, online
+from core.base import config, money
 from core.base.phones import NETWORKS
 from core.catalog import PriceLine
 
@@ -57,6 +57,14 @@ class Row:
         if price_pesewas is None:
             return None
         return price_pesewas - self.line.agent_price_pesewas
+
+    @property
+    def online_pesewas(self) -> int | None:
+        """What it leaves of a payment online, less the fee of the gateway."""
+        profit = self.profit_pesewas
+        if profit is None:
+            return None
+        return profit - online.fee_of(profit + self.line.agent_price_pesewas)
 
     @property
     def margin(self) -> str:
@@ -274,4 +282,5 @@ def _page(sheet: PriceSheet, refusal: str | None = None) -> str:
         refusal=refusal,
         **standing.notes(),
         shelf=catalog.notices(),
+        fee_bp=config.current().gateway_fee_bp if g.store.pay_online else None,
     )

@@ -50,6 +50,7 @@ KINDS = {
     "refund_details": "A refund cannot reach its payer: ask them where to send it",
     "refund_poor": "There is no money at the gateway to refund from",
     "refund_strange": "The gateway has a refund that is not ours",
+    "refund_late": "A refund is on its way for too long: ask the gateway where it is",
     "payment_disputed": "Somebody disputes an online payment: answer at the gateway in time",
     "payment_unwatched": "An order may have been paid online and there is no gateway to ask",
     "payment_odd": "The gateway says something of a payment that nobody here can read",

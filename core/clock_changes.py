@@ -1,10 +1,11 @@
 """When the machine's wall clock is set: nothing that waits for a moment may wait as much longer as
 it was set back.
 
-Decides that every moment an open order, its row and the line to the supplier go by moves with the
-clock, so that each falls due as if nothing had happened. What must not come too early goes by the
-steady clock as well (`orders.absence`) and needs nothing from here. History stays as it was
-written. How often the clocks are looked at is the relay's business.
+Decides that every moment by which an open order, its row, money on its way at the gateway and the
+line to the supplier go moves with the clock, so that each falls due as if nothing had happened.
+What must not come too early goes by the steady clock as well (`orders.absence`) and needs nothing
+from here. History stays as it was written. How often the clocks are looked at is the relay's
+business.
 
 The wall clock was set when it and the steady clock moved differently. `clock.offset_s`, by which
 the demo lets time pass, is no such thing and moves neither.
@@ -22,6 +23,7 @@ from core.base import clock, config
 from core.base.db import rows_changed, transaction
 from core.base.preconditions import needs_across_stores
 from core.catalog import Setting
+from core.online.model import OPEN_PAYOUT, OPEN_REFUND
 from core.orders import WORK
 
 _OPEN = (*sorted(WORK), "pending")
@@ -67,6 +69,22 @@ _MOVE_ROWS = (
     + " WHERE done_at IS NULL AND greatest(created_at, rung_at, taken_at, looked_at)"
     " NOT BETWEEN :since AND :now"
 )
+_AT_GATEWAY = {
+    # its beginning is what an attempt's time and its looks are counted from
+    "online_payments": (
+        ("created_at", "opened_at"),
+        ("asked", "open", "watched", "failed"),
+    ),
+    # by these a refund, or a transfer, is proven absent
+    "gateway_refunds": (("sent_at", "absent_at"), OPEN_REFUND),
+    "payouts": (("sent_at", "missing_since"), OPEN_PAYOUT),
+}
+_MOVE_AT_GATEWAY = [
+    f"UPDATE {table} SET "  # noqa: S608
+    + ", ".join(f"{one} = {_MOVED.format(one=one)}" for one in moments)
+    + f" WHERE state IN ({', '.join(repr(state) for state in states)})"
+    for table, (moments, states) in _AT_GATEWAY.items()
+]
 _MOVE_LINK = (
     "UPDATE supplier_state SET "  # noqa: S608
     + ", ".join(f"{one} = {_MOVED.format(one=one)}" for one in _LINK)
@@ -156,6 +174,8 @@ def _move(offset_s: float, unsure_s: float) -> ClockChange | None:
             ),
         }
         orders = rows_changed(text(_MOVE_ORDERS), values)
+        for move in _MOVE_AT_GATEWAY:
+            session.execute(text(move), values)
         rows = rows_changed(text(_MOVE_ROWS), values)
         # A row rung in the new time may be under a lease of the old: no job holds one longer than
         # it may last.

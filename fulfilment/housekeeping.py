@@ -26,7 +26,6 @@ log = structlog.get_logger("relay")
 
 NOTICES_S = 5
 NOTICES_AT_ONCE = 3
-PAYOUTS_AT_ONCE = 2
 
 
 def watch_restore() -> None:
@@ -97,19 +96,8 @@ def room_for_notices(waiting: int) -> int:
     """How many devices may be told now, while so many jobs wait for a worker: a push service may
     take its time, and workers are there to buy, so one of them is left alone. One device at a
     time always may be told, or a busy evening would tell nobody."""
-    return _room(NOTICES_AT_ONCE, waiting, "notify_device")
-
-
-@needs_across_stores
-def room_for_payouts(waiting: int) -> int:
-    """How many payouts may be asked about now, by the same rule: the gateway may take a minute to
-    answer, and on Monday mornings there are many."""
-    return _room(PAYOUTS_AT_ONCE, waiting, *orders.PAYOUTS)
-
-
-def _room(at_once: int, waiting: int, *kinds: str) -> int:
-    under_way = leases.under_way(*kinds)
-    most = min(at_once, config.current().workers - 1)
+    under_way = leases.under_way("notify_device")
+    most = min(NOTICES_AT_ONCE, config.current().workers - 1)
     return max(0 if under_way else 1, most - under_way - waiting)
 
 

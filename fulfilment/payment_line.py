@@ -1,5 +1,5 @@
-"""The line of its own in which attempts to pay wait for their worker: neither waits for the other,
-whoever buys at the supplier or asks the gateway.
+"""The line of its own in which attempts to pay and payouts wait for their worker: neither waits for
+the other, whoever buys at the supplier or asks the gateway.
 
 Rings as `relay` does, by the same rows and leases; one worker hears this line alone
 (`operations.supervise`).
@@ -23,7 +23,7 @@ from core import leases
 from core.base import config, tenancy
 from core.base.preconditions import needs_across_stores
 from core.online import is_configured
-from core.outbox import OutboxRow
+from core.outbox import OF_PAYOUTS, OutboxRow
 from fulfilment.line import line_up
 
 log = structlog.get_logger("payments")
@@ -31,7 +31,8 @@ log = structlog.get_logger("payments")
 QUEUE = "pay"
 _LIST = f"rq:queue:{QUEUE}"
 _JOB_ID = re.compile(rb"pay-(\d+)-\d+")
-_OURS = OutboxRow.kind == "watch_payment"
+_PAYMENT = OutboxRow.kind == "watch_payment"
+_PAYOUT = OutboxRow.kind.in_(OF_PAYOUTS)
 _QUIET_S = 2.0
 _quiet_until = 0.0
 
@@ -63,8 +64,10 @@ def ring(outbox_ids: list[int]) -> None:
 
 @needs_across_stores
 def round_once(connection: Redis) -> int:
-    """Ring the attempts that are due and in no line yet. Returns how many. Nothing is asked where
-    there is no gateway."""
+    """Ring the attempts that are due and in no line yet, then a payout, one at a time: a transfer
+    may take a minute to answer, on Monday mornings there are many, and a customer stands before a
+    page that opens no payment. Returns how many rows. Nothing is asked where there is no
+    gateway."""
     if not is_configured():
         return 0
     settings = config.current()
@@ -74,6 +77,8 @@ def round_once(connection: Redis) -> int:
         return 0
     found = (_JOB_ID.fullmatch(name) for name in waiting if isinstance(name, bytes))
     besides = [int(one[1]) for one in found if one]
-    leased = leases.lease_due(room, besides=besides, of=_OURS)
+    leased = leases.lease_due(room, besides=besides, of=_PAYMENT)
+    if len(leased) < room and not leases.under_way(*OF_PAYOUTS):
+        leased += leases.lease_due(1, besides=besides, of=_PAYOUT)
     line_up(queue_of(connection), QUEUE, leased)
     return len(leased)

@@ -128,6 +128,8 @@ def again_at(step: Step, state: str) -> datetime | None:
     """When a refund that is in `state` now is looked at again: the older, the later; a done one a
     few times more, since it may come back."""
     settings, now = config.current(), clock.now()
+    if state == refunds.UNREADABLE:
+        return clock.after(settings.refund_poor_s)
     if state in ("open", "needs_details"):
         age_s = (now - step.asked_at) / clock.delta(1)
         pause_s = max(settings.payment_refused_s, age_s / AGE)

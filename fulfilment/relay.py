@@ -160,7 +160,6 @@ def round_once(connection: Redis) -> int:
     calls = budget.room(supply.state())
     left = calls["purchase"]
     notices = housekeeping.room_for_notices(waiting) if "notice" in turns else 0
-    payouts = housekeeping.room_for_payouts(waiting) if "payout" in turns else 0
     rung = 0
     for turn in turns:
         may = {
@@ -169,7 +168,6 @@ def round_once(connection: Redis) -> int:
             "purchase": left - waiting,
             "other": min(left, calls["other"]) - waiting,
             "notice": notices,
-            "payout": payouts,
         }[turn]
         if min(may, room - rung) <= 0:
             continue

@@ -1,4 +1,4 @@
-// The price table: profit and margin follow the typed price, and below the floor says so before saving.
+// The price table: profits and margin follow the typed price, and below the floor says so before saving.
 (() => {
   const ghs = (pesewas) =>
     (pesewas < 0 ? "−" : "") + (Math.abs(pesewas) / 100).toFixed(2).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
@@ -12,6 +12,12 @@
     const [profit, margin] = ["profit", "margin"].map((what) => document.getElementById(`${what}-${field.dataset.bundle}`));
     profit.textContent = good ? ghs(left) : "–";
     profit.classList.toggle("is-below", left < 0);
+    const online = document.getElementById(`online-${field.dataset.bundle}`);
+    if (online) {
+      const kept = left - Math.ceil(price * field.form.dataset.fee / 10000);
+      online.textContent = good ? ghs(kept) : "–";
+      online.classList.toggle("is-below", kept < 0);
+    }
     margin.textContent = price > 0 ? `${(left / price * 100).toFixed(1).replace("-", "−")} %` : "";
   });
 })();

@@ -172,6 +172,8 @@ class FixedLimits:
     )
     refund_poor_s: int = 3_600  # no money there to refund from: tried again after this
     refund_slow_s: int = 21_600  # a refund under way is looked at this often at least
+    # ten working days, which the gateway may take, and a holiday: then a person asks it
+    refund_late_s: int = 1_382_400
     refund_done_ladder_s: tuple[int, ...] = (
         86_400,
         432_000,

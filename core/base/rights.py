@@ -163,9 +163,9 @@ PLATFORM = {
     "not_received": "SELECT INSERT UPDATE(answer, answer_words, answered_at, answered_by)",
     "online_payments": (
         "SELECT INSERT UPDATE(access_code, agent_fee_pesewas, authorization_url, by_card_too,"
-        " channel, charged_pesewas, ended_at, fees_pesewas, funded_at, gateway_id, opened_at,"
-        " owed_pesewas, paid_at, payer_number, pays_order_id, prompt_step, prompt_words,"
-        " prompted_at, state, voucher, voucher_at, voucher_tries)"
+        " channel, charged_pesewas, created_at, ended_at, failed_at, fees_pesewas, funded_at,"
+        " gateway_id, opened_at, owed_pesewas, paid_at, payer_number, pays_order_id,"
+        " prompt_step, prompt_words, prompted_at, state, voucher, voucher_at, voucher_tries)"
     ),
     "order_batches": (
         "SELECT INSERT DELETE UPDATE(confirmed_at, confirmed_by, short_at, thrown_at, to_process)"

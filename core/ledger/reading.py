@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, or_, select, text
 
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
@@ -147,6 +147,16 @@ def postings_of(order_id: int) -> list[WithLegs]:
     own legs only."""
     ids = db.session.scalars(select(Posting.id).where(Posting.order_id == order_id))
     return list(legs_of(ids.all()).values())
+
+
+def postings_hung_on(subjects: Collection[str], order_id: int | None) -> list[WithLegs]:
+    """The same of what hangs on these subjects, or on an order."""
+    of: ColumnElement[bool] = Posting.subject.in_(subjects)
+    if order_id is not None:
+        of = or_(of, Posting.order_id == order_id)
+    return list(
+        legs_of(db.session.scalars(select(Posting.id).where(of)).all()).values()
+    )
 
 
 @needs_across_stores

@@ -70,6 +70,11 @@ def is_configured() -> bool:
     return bool(config.current().paystack_secret_key)
 
 
+def fee_of(price_pesewas: int) -> int:
+    """What the gateway keeps of a price, rounded up, in pesewas: an estimate until it says so."""
+    return -(-price_pesewas * config.current().gateway_fee_bp // _ALL)
+
+
 def floor_of(agent_price_pesewas: int) -> int:
     """The least price at which the gateway's fee leaves the agent price, in pesewas."""
     left_bp = _ALL - config.current().gateway_fee_bp
@@ -142,11 +147,13 @@ def attempt(payment_id: int) -> Attempt:
 @inside_use_case
 def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     """Somebody knows that it may have been paid: have the gateway asked, no sooner than
-    `payment_ring_gap_s` after it was asked last. The ring proves nothing. `by_anybody`: of an
+    `payment_ring_gap_s` after it was asked last; also when nothing looks after it any more. The
+    ring proves nothing. `by_anybody`: of an
     attempt whose time is over it counts once in `payment_late_gap_s`."""
     row = outbox.of_payment(payment.id)
     if row is None:
-        return  # the attempt of a backup: its row comes with it
+        outbox.watch_again(payment.id, payment.store_id)
+        return
     now = clock.now()
     if by_anybody and now >= expires_at(payment.created_at) and _rests(row, now):
         return

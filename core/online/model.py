@@ -18,6 +18,8 @@ from core.base.db import Model
 from core.base.refusal import Refusal
 from core.base.tenancy import StoreScoped
 
+MOST_ID = 2**63 - 1
+"""The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 OPEN_PAYOUT = ("requested", "approved", "submitting", "needs_owner", "in_transit")
 OPEN_REFUND = ("requested", "submitting", "open", "needs_details")
 
@@ -110,6 +112,8 @@ class OnlinePayment(Model, StoreScoped):
     opened_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    """When the gateway said that it failed, or opened none; it may have been paid since."""
 
     @property
     def subject(self) -> str:

@@ -19,14 +19,22 @@ from core.audit import SYSTEM, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case
+from core.online import refund_cases
 from core.online.attempts import ring
-from core.online.model import OPEN_REFUND, GatewayRefund, OnlinePayment, Unfit
+from core.online.model import (
+    OPEN_REFUND,
+    GatewayRefund,
+    OnlinePayment,
+    Unfit,
+)
 from core.online.of_orders import fee_to_agent
 from core.online.paying_back import ask_refund, refund_done, refund_returned
 from core.online.refund_lists import Reason, newest
 from core.online.standing import due, locked, locked_payment
 
 Word = Literal["open", "done", "failed", "needs_details"]
+UNREADABLE = "unreadable"
+"""A record under a number that cannot be kept: nothing is applied, and a person looks."""
 _END = text(
     "SELECT o.id, o.store_id, o.code, o.state, o.paid_online, o.price_pesewas,"
     " o.agent_price_pesewas, (SELECT e.who FROM order_events e WHERE e.order_id = o.id"
@@ -129,7 +137,7 @@ def certainly_not_sent(refund_id: int, why: str, *, is_poor: bool = False) -> No
             return
         refund.state = "requested"
         if is_poor:
-            _ask_person("refund_poor", refund, why)
+            refund_cases.ask("refund_poor", refund, why)
 
 
 def note_absent(refund_id: int) -> bool:
@@ -148,18 +156,24 @@ def note_absent(refund_id: int) -> bool:
 
 
 def take(refund_id: int, gateway_refund_id: str, word: Word, raw: str) -> str:
-    """Apply the gateway's record of this refund. Returns the state it is in now; what was applied
-    before changes nothing."""
+    """Apply the gateway's record of this refund. Returns the state it is in now, or `UNREADABLE`;
+    what was applied before changes nothing."""
     with transaction():
         refund = _locked(refund_id)
+        number = refund_cases.number(gateway_refund_id)
+        if number is None:
+            why = f"its number of the refund is {gateway_refund_id[:40]}, which none of its can be"
+            refund_cases.ask("refund_strange", refund, why)
+            return UNREADABLE
         if refund.gateway_refund_id is None:
-            refund.gateway_refund_id = int(gateway_refund_id)
+            refund.gateway_refund_id = number
         if refund.state == "done":
             if word == "failed":
                 refund_returned(refund, SYSTEM)
-                _ask_person("refund_failed", refund, raw)
+                refund_cases.ask("refund_failed", refund, raw)
         elif refund.state in OPEN_REFUND:
             _apply(refund, word, raw)
+            refund_cases.ask_when_late(refund, raw)
         db.session.execute(_SHOW, {"id": refund.payment_id})
         return refund.state
 
@@ -175,7 +189,7 @@ def fail(refund_id: int, why: str) -> None:
 def ask_person(refund_id: int, why: str) -> None:
     """The gateway's list has what no refund of ours explains: a person looks before money goes."""
     with transaction():
-        _ask_person("refund_strange", _locked(refund_id), why)
+        refund_cases.ask("refund_strange", _locked(refund_id), why)
 
 
 def refused_there(refund_id: int, why: str) -> None:
@@ -183,7 +197,7 @@ def refused_there(refund_id: int, why: str) -> None:
     with transaction():
         refund = _locked(refund_id)
         refund.to_number = refund.to_network = None
-        _ask_person("refund_details", refund, why)
+        refund_cases.ask("refund_details", refund, why)
 
 
 def send_to(refund_id: int, number: str, network: str, actor: Actor) -> None:
@@ -212,7 +226,7 @@ def _apply(refund: GatewayRefund, word: Word, raw: str) -> None:
     elif word == "needs_details":
         if refund.state != "needs_details":
             refund.state, refund.to_number = "needs_details", None
-            _ask_person("refund_details", refund, raw)
+            refund_cases.ask("refund_details", refund, raw)
     else:
         refund.state = "open"
 
@@ -220,23 +234,7 @@ def _apply(refund: GatewayRefund, word: Word, raw: str) -> None:
 def _end(refund: GatewayRefund, why: str) -> None:
     refund.state, refund.ended_at = "failed", clock.now()
     db.session.execute(_SHOW, {"id": refund.payment_id})
-    _ask_person("refund_failed", refund, why)
-
-
-def _ask_person(kind: str, refund: GatewayRefund, why: str) -> None:
-    payment = db.session.get_one(OnlinePayment, refund.payment_id)
-    cases.open_case(
-        kind,
-        payment.subject,
-        {
-            "payment": payment.reference,
-            "refund": f"{refund.n}",
-            "amount_pesewas": refund.amount_pesewas,
-            "gateway_says": why,
-        },
-        store_id=refund.store_id,
-        order_id=payment.order_id,
-    )
+    refund_cases.ask("refund_failed", refund, why)
 
 
 @inside_use_case

@@ -136,7 +136,6 @@ from core.orders.tabs import (
 from core.orders.timeline import Moment, timeline
 from core.orders.unanswered import ask_owner, person_words
 from core.orders.waiting import (
-    PAYOUTS,
     SOME_WAIT_FOR_FLOAT,
     due_turns,
     let_older_go_first,
@@ -155,7 +154,6 @@ __all__ = [
     "LONGEST_PASTED",
     "LOOKED_THROUGH",
     "LOOKS",
-    "PAYOUTS",
     "SOME_WAIT_FOR_FLOAT",
     "STATES",
     "TABS",

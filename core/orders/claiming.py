@@ -4,7 +4,7 @@ forward is to look the reference up. The durations are written down in `core.bas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
@@ -17,6 +17,7 @@ from core.orders import sourcing
 from core.orders.advancing import locked_all, move
 from core.orders.model import Order
 from core.orders.real import REAL
+from core.orders.timeline import open_case
 from core.supplier import records
 
 
@@ -47,7 +48,8 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
 
     Committed before the call, so that after any crash the only way forward is to look the reference
     up. Those not *queued* any more are left out, test orders, those a restored backup left in
-    doubt, and those that could not be bought at their price: they say why they wait. Rows are
+    doubt, those whose money the books do not hold, and those that could not be bought at their
+    price: they say why they wait. Rows are
     locked in id order, so two such claims never wait in a circle. Raises
     `database_identity.UnknownDatabase` on a copy of the past.
     """
@@ -61,11 +63,12 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
             for order in locked_all(order_ids)
             if order.state == "queued" and not order.in_doubt and not order.is_test
         ]
-        sources = sourcing.hold(found)
+        sources, booked = sourcing.hold_booked(found)
         claims = [
             _claim(order)
             for order in found
-            if sourcing.settle(order, sources[order.bundle_id])
+            if _is_paid_for(order, booked)
+            and sourcing.settle(order, sources[order.bundle_id])
         ]
         if claims:
             records.open_purchase_call(
@@ -73,6 +76,15 @@ def claim_together(order_ids: Sequence[int]) -> list[Claim]:
                 claims[0].attempt if len(claims) == 1 else None,
             )
         return claims
+
+
+def _is_paid_for(order: Order, booked: Collection[int]) -> bool:
+    """Whether the books hold its money: states of rows can be written without them, and a purchase
+    is not taken back. A person is asked about one that is not."""
+    if order.id in booked:
+        return True
+    open_case(order, "broken", {"error": "the books hold no money for it"})
+    return False
 
 
 def claim_test(order_id: int) -> Claim | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, any_, bindparam, select
+from sqlalchemy import BigInteger, any_, bindparam, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 
 from core import catalog
 from core.audit import WORKER
@@ -21,6 +22,7 @@ from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.catalog import Bundle, SupplierOffer
 from core.catalog.newest import Wording
+from core.ledger import Posting
 from core.orders import refusals
 from core.orders.model import Order
 from core.orders.states import WAIT_TEXT
@@ -141,18 +143,39 @@ def was_refused(order: Order) -> bool:
 def hold(orders: list[Order]) -> dict[int, Source]:
     """What locked orders are bought from, by the ids of their bundles, which are kept from changing
     until the use case ends."""
+    return hold_booked(orders)[0]
+
+
+@inside_use_case
+def hold_booked(orders: list[Order]) -> tuple[dict[int, Source], frozenset[int]]:
+    """The same, and which of the orders have their money set apart by the books."""
     bundles = catalog.hold({order.bundle_id for order in orders})
-    ids = [bundle.offer_id for bundle in bundles.values()]
-    offers = {
-        offer_id: names
-        for offer_id, *names in db.session.execute(_OFFERS, {"ids": ids})
+    asked = {
+        "ids": [bundle.offer_id for bundle in bundles.values()],
+        "order_ids": [order.id for order in orders],
     }
-    return {
+    rows = db.session.execute(_OFFERS_AND_HELD, asked).all()
+    offers = {row.id: (row.product_name, row.capacity) for row in rows}
+    booked = frozenset(rows[0].held if rows else ())
+    sources = {
         bundle.id: Source(bundle, *offers[bundle.offer_id])
         for bundle in bundles.values()
     }
+    return sources, booked
 
 
-_OFFERS = select(
-    SupplierOffer.id, SupplierOffer.product_name, SupplierOffer.capacity
+_over = aliased(Posting)
+_HELD = select(Posting.order_id).where(
+    Posting.order_id == any_(bindparam("order_ids", type_=ARRAY(BigInteger))),
+    Posting.kind == "hold",
+    ~exists().where(
+        _over.order_id == Posting.order_id, _over.kind.in_(("capture", "release"))
+    ),
+)
+"""The orders whose money is set apart and neither spent nor back."""
+_OFFERS_AND_HELD = select(
+    SupplierOffer.id,
+    SupplierOffer.product_name,
+    SupplierOffer.capacity,
+    func.array(_HELD.scalar_subquery(), type_=ARRAY(BigInteger)).label("held"),
 ).where(SupplierOffer.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))

@@ -44,11 +44,10 @@ class FloatWait:
     least_cost_pesewas: int
 
 
-Turn = Literal["news", "free", "purchase", "other", "notice", "payout"]
+Turn = Literal["news", "free", "purchase", "other", "notice"]
 TURNS: tuple[Turn, ...] = get_args(Turn)
 """Who goes before whom with the supplier's calls. *Free* needs none, nor does a *notice*
-to a device or a *payout*, which wait for all that buys. Within *other*, people who wait go before
-routine."""
+to a device, which waits for all that buys. Within *other*, people who wait go before routine."""
 _IN_LINE = (
     select(Order.id)
     .where(Order.id == OutboxRow.order_id, Order.state == "queued", REAL)
@@ -56,20 +55,14 @@ _IN_LINE = (
 )
 _FREE = OutboxRow.kind.in_(("prove_books", "play_test_order"))
 _NOTICE = OutboxRow.kind == "notify_device"
-_PAYMENT = OutboxRow.kind == "watch_payment"
+_GATEWAY = OutboxRow.kind.in_(outbox.OF_GATEWAY)
 """It has a line of its own, and takes none of the supplier's calls."""
-PAYOUTS = ("check_payout_account", "send_payout", "read_gateway")
-"""What asks the gateway about payouts: none of the supplier's calls."""
-_PAYOUT = OutboxRow.kind.in_(PAYOUTS)
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {
-    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE, ~_FREE, ~_PAYOUT),
+    "news": and_(OutboxRow.news_at.is_not(None), ~_IN_LINE, ~_FREE, ~_GATEWAY),
     "free": _FREE,
     "purchase": _IN_LINE,
-    "other": and_(
-        OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE, ~_PAYMENT, ~_PAYOUT
-    ),
+    "other": and_(OutboxRow.news_at.is_(None), ~_IN_LINE, ~_FREE, ~_NOTICE, ~_GATEWAY),
     "notice": _NOTICE,
-    "payout": _PAYOUT,
 }
 
 
@@ -80,9 +73,9 @@ def whose_turn(turn: Turn) -> ColumnElement[bool]:
 
 @needs_across_stores
 def due_turns() -> tuple[int, list[Turn]]:
-    """How many rows of the outbox are due, but for payments, and which turns have some, in their
-    order."""
-    due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now(), ~_PAYMENT)
+    """How many rows of the outbox are due, but for the gateway's, and which turns have some, in
+    their order."""
+    due = and_(OutboxRow.done_at.is_(None), OutboxRow.due_at <= clock.now(), ~_GATEWAY)
     count = select(func.count()).where(due).scalar_subquery()
     some = [
         select(OutboxRow.id).where(due, whose_turn(turn)).exists() for turn in TURNS

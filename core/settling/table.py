@@ -178,6 +178,7 @@ TABLE: tuple[Way, ...] = (
     _close("refund_details"),
     _close("refund_poor"),
     _close("refund_strange"),
+    _close("refund_late"),
     _close("payout_differs"),
     _close("payout_contradicts"),
     _close("payout_needs_owner"),

@@ -1,10 +1,11 @@
 """Taking money online, where a payment meets its order: what customers do (`asking`), what becomes
 of an attempt once the gateway was asked (`judging`), the same of a prompt on a phone (`prompts`),
 what each verdict does (`deeds`), what is done where no gateway can be asked (`unwatched`), what the
-platform's people see (`listing`) and a store's own switch (`switching`). The rule itself and the
-books are `core.online`'s."""
+platform's people see (`listing`), how attempts ended (`ends`), all of one payment (`story`), what a
+store's people see (`own_lists`), sums by day (`by_day`) and a store's own switch (`switching`). The
+rule itself and the books are `core.online`'s."""
 
-from core.taking import prompts
+from core.taking import by_day, ends, own_lists, prompts, story
 from core.taking.asking import (
     disputed,
     may_be_asked,
@@ -31,10 +32,12 @@ __all__ = [
     "NotReady",
     "Standing",
     "ask_anew",
+    "by_day",
     "close",
     "disputed",
     "end_of_time",
     "end_unasked",
+    "ends",
     "expire",
     "items",
     "may_be_asked",
@@ -43,10 +46,12 @@ __all__ = [
     "newest",
     "not_opened",
     "opened",
+    "own_lists",
     "prompts",
     "returned",
     "ring",
     "standing",
+    "story",
     "switch",
     "take",
     "try_again",

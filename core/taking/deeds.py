@@ -14,11 +14,9 @@ from core.base import clock, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.online import OnlinePayment, Verdict, Verified
+from core.online.model import MOST_ID
 from core.orders import Order, releasing
 from core.orders.timeline import log
-
-MOST_ID = 2**63 - 1
-"""The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 
 
 @inside_use_case
@@ -66,7 +64,7 @@ def _know(payment: OnlinePayment, _order: Order, found: Verified) -> None:
 def _fail(payment: OnlinePayment, order: Order, found: Verified) -> None:
     if payment.state not in online.OPEN:
         return
-    payment.state = "failed"
+    payment.state, payment.failed_at = "failed", clock.now()
     why = f": {found.reason}" if found.reason else ""
     tell(order, f"The payment did not go through{why}.")
 

@@ -33,7 +33,7 @@ def not_opened(payment_id: int, why: str) -> None:
     with transaction():
         payment, order = lock_both(payment_id)
         if payment.state == "asked":
-            payment.state = "failed"
+            payment.state, payment.failed_at = "failed", clock.now()
             tell(order, f"The gateway did not open a payment: {why}.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from core.base import clock
 from core.base.db import db
@@ -18,7 +18,7 @@ from core.stores import Store
 
 @dataclass(frozen=True)
 class Line:
-    """An attempt, the order it was asked for, and its store."""
+    """An attempt, the order it was asked for, and its store. No code: it was for a wallet."""
 
     payment: OnlinePayment
     order_code: str
@@ -42,16 +42,26 @@ class Standing:
 @needs_across_stores
 def newest(before_id: int | None, limit: int) -> list[Line]:
     """The newest attempts of all stores, or those before one."""
-    query = (
-        select(OnlinePayment, Order.code, Store.slug, Store.name)
-        .join(Order, Order.id == OnlinePayment.order_id)
+    return found(lines(), before_id, limit)
+
+
+def lines() -> Select[OnlinePayment, str, str, str]:
+    """Attempts with what a `Line` says of them; `found` reads it."""
+    return (
+        select(OnlinePayment, func.coalesce(Order.code, ""), Store.slug, Store.name)
+        .outerjoin(Order, Order.id == OnlinePayment.order_id)
         .join(Store, Store.id == OnlinePayment.store_id)
-        .order_by(OnlinePayment.id.desc())
-        .limit(limit)
     )
+
+
+def found(
+    query: Select[OnlinePayment, str, str, str], before_id: int | None, limit: int
+) -> list[Line]:
+    """The newest of these attempts, or of those before one."""
     if before_id is not None:
         query = query.where(OnlinePayment.id < before_id)
-    return [Line(*row) for row in db.session.execute(query)]
+    newest_first = query.order_by(OnlinePayment.id.desc()).limit(limit)
+    return [Line(*row) for row in db.session.execute(newest_first)]
 
 
 @needs_across_stores

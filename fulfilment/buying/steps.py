@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core import leases, orders, reconcile
+from core import cases, leases, orders, reconcile
 from core.base import clock, config, tenancy
 from core.base.db import end_read, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
@@ -36,6 +36,7 @@ from integrations.ports import Supplier
 
 _TURN_AGAIN_S = 1
 _SOURCE_AGAIN_S = 60
+_BROKEN_AGAIN_S = 300
 """An order whose network is paused, or that waits for the network's list, or its price, looks again
 after this."""
 
@@ -148,7 +149,8 @@ def _buy(lease: Lease, begun: Begun, supplier: Supplier) -> Outcome:
             return _send_together(lease, order, found, supplier)
         if found.claims:
             return _send(lease, order, found, supplier)
-        return Outcome(clock.now())
+        is_broken = cases.is_open("broken", f"order:{order.id}")
+        return Outcome(clock.after(_BROKEN_AGAIN_S) if is_broken else clock.now())
 
 
 def _wait(lease: Lease, order: Order, wait: Wait) -> Outcome:

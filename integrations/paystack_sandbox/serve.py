@@ -8,29 +8,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from integrations import sandbox_process
 from integrations.paystack_sandbox import app, keyring, knobs
 from integrations.paystack_sandbox.store import OPENING_PESEWAS, WORLDS, Store
 from integrations.sandbox import sockets
-
-TICK_S = 0.2
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until TERM or INT. Returns the exit code."""
     arguments = parse(argv)
     log = sockets.lines(sys.stdout)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = sandbox_process.asked_to_stop()
     store = Store(arguments.db, opening_pesewas=arguments.balance)
     for world in WORLDS:
         key = os.environ.get(f"PAYSTACK_SANDBOX_{world.upper()}_KEY")
@@ -57,7 +51,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m integrations.paystack_sandbox.serve", description=__doc__
     )
-    parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
+    parser.add_argument("--host", default="127.0.0.1", choices=sandbox_process.LOOPBACK)
     parser.add_argument("--port", type=int, default=9200, help="0 picks a free one")
     parser.add_argument("--db", type=Path, required=True, help="what it remembers")
     parser.add_argument(
@@ -68,10 +62,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--webhook-url", default="", help="where test events go")
     group = parser.add_argument_group("knobs")
-    for knob in fields(knobs.Knobs):
-        allowed = knobs.CHOICES.get(knob.name)
-        flag = f"--{knob.name.replace('_', '-')}"
-        group.add_argument(flag, choices=allowed, help=f"default {knob.default}")
+    sandbox_process.add_flags(group, knobs.Knobs, knobs.CHOICES)
     arguments = parser.parse_args(argv)
     try:
         knobs.turn(knobs.Knobs(), chosen_knobs(arguments))
@@ -81,12 +72,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def chosen_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = [knob.name for knob in fields(knobs.Knobs)]
-    return {
-        name: getattr(arguments, name)
-        for name in names
-        if getattr(arguments, name) is not None
-    }
+    return sandbox_process.chosen(arguments, knobs.Knobs)
 
 
 def _run(
@@ -95,31 +81,16 @@ def _run(
     stop: threading.Event,
     log: Callable[[str], None],
 ) -> None:
-    threads = [
-        threading.Thread(target=server.serve_forever, args=(TICK_S,), daemon=True),
-        threading.Thread(target=_tick_until, args=(gateway, stop, log), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
     host, port = server.server_address[:2]
-    log(f"sandbox gateway ready at http://{host!s}:{port}")
-    stop.wait()
-    server.shutdown()
-    server.server_close()
-    for thread in threads:
-        thread.join(2)
+    sandbox_process.run(
+        server,
+        gateway.tick,
+        stop,
+        log,
+        ready=f"sandbox gateway ready at http://{host!s}:{port}",
+    )
     gateway.close()
     log("sandbox gateway stopped")
-
-
-def _tick_until(
-    gateway: app.Paystack, stop: threading.Event, log: Callable[[str], None]
-) -> None:
-    while not stop.wait(TICK_S):
-        try:
-            gateway.tick()
-        except Exception as problem:  # noqa: BLE001 - the timer must outlive one bad turn
-            log(f"timer: {type(problem).__name__}: {problem}")
 
 
 if __name__ == "__main__":

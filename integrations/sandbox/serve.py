@@ -8,31 +8,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from integrations import sandbox_process
 from integrations.sandbox import app, profiles, sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, Store
-
-TICK_S = 0.2
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until TERM or INT. Returns the exit code."""
     arguments = parse(argv)
     log = sockets.lines(sys.stdout)
-    # Both signals are caught before anything is open, so that a stop during start-up is a clean one
-    # too.
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = sandbox_process.asked_to_stop()
     store = Store(
         arguments.db,
         wallet_pesewas=arguments.wallet,
@@ -59,7 +51,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m integrations.sandbox.serve", description=__doc__
     )
-    parser.add_argument("--host", default="127.0.0.1", choices=LOOPBACK)
+    parser.add_argument("--host", default="127.0.0.1", choices=sandbox_process.LOOPBACK)
     parser.add_argument(
         "--port",
         type=int,
@@ -82,14 +74,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--seed", type=int, default=0, help="of the draws: lost webhooks"
     )
     knobs = parser.add_argument_group("knobs, each overrides the profile")
-    for knob in fields(profiles.Knobs):
-        if knob.name != "profile":
-            allowed = profiles.CHOICES.get(knob.name)
-            knobs.add_argument(
-                f"--{knob.name.replace('_', '-')}",
-                choices=allowed,
-                help=f"default {knob.default}",
-            )
+    sandbox_process.add_flags(knobs, profiles.Knobs, profiles.CHOICES, but="profile")
     arguments = parser.parse_args(argv)
     try:
         profiles.preset(arguments.profile, **chosen_knobs(arguments))
@@ -99,12 +84,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def chosen_knobs(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = [knob.name for knob in fields(profiles.Knobs) if knob.name != "profile"]
-    return {
-        name: getattr(arguments, name)
-        for name in names
-        if getattr(arguments, name) is not None
-    }
+    said = sandbox_process.chosen(arguments, profiles.Knobs)
+    return {name: value for name, value in said.items() if name != "profile"}
 
 
 def _run(
@@ -113,42 +94,23 @@ def _run(
     stop: threading.Event,
     log: Callable[[str], None],
 ) -> None:
-    threads = [
-        threading.Thread(
-            target=server.serve_forever, args=(TICK_S,), name="server", daemon=True
-        ),
-        threading.Thread(
-            target=_tick_until, args=(supplier, stop, log), name="timer", daemon=True
-        ),
-    ]
-    for thread in threads:
-        thread.start()
+    def tick() -> None:
+        moved = supplier.tick()
+        if moved:
+            log(f"timer: moved {moved} order{'s' if moved != 1 else ''}")
+
     host, port = server.server_address[:2]
-    log(
-        f"sandbox supplier ready at http://{host!s}:{port}/api, profile"
-        f" {supplier.sandbox.knobs.profile}"
+    profile = supplier.sandbox.knobs.profile
+    sandbox_process.run(
+        server,
+        tick,
+        stop,
+        log,
+        ready=f"sandbox supplier ready at http://{host!s}:{port}/api, profile {profile}",
+        at_stop=supplier.sandbox.holds.stop,
     )
-    stop.wait()
-    supplier.sandbox.holds.stop()
-    server.shutdown()
-    server.server_close()
-    for thread in threads:
-        thread.join(2)
     supplier.close()
     log("sandbox supplier stopped")
-
-
-def _tick_until(
-    supplier: app.Supplier, stop: threading.Event, log: Callable[[str], None]
-) -> None:
-    while not stop.wait(TICK_S):
-        try:
-            moved = supplier.tick()
-        except Exception as problem:  # noqa: BLE001 - the timer must outlive one bad turn
-            log(f"timer: {type(problem).__name__}: {problem}")
-        else:
-            if moved:
-                log(f"timer: moved {moved} order{'s' if moved != 1 else ''}")
 
 
 def _cedis(text: str) -> int:

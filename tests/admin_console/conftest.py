@@ -14,6 +14,7 @@ from sqlalchemy import text
 from core.accounts import security_events
 from core.base import tenancy
 from core.base.db import db
+from tests.support.till import till  # noqa: F401 - a fixture
 
 
 @pytest.fixture

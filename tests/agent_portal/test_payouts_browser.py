@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import tables_owner
 from flask import Flask
+from playwright.sync_api import expect
 
 from core import online
 from core.audit import SYSTEM
@@ -25,6 +26,12 @@ from tests.support.payouts_desk import (
 )
 
 pytestmark = pytest.mark.browser
+LISTS = tuple(
+    f"/online-payments/orders?of={of}" for of in ("paid", "waiting", "held", "fresh")
+)
+UNFOLDED = (
+    "document.querySelectorAll('main details').forEach(fold => { fold.open = true })"
+)
 
 
 @pytest.fixture
@@ -80,8 +87,28 @@ def test_every_page_fits_and_is_without_fault(
     page.click("table.rows a >> nth=0")
     looks.fits(page)
     busy.with_number(OTHER)
-    page.goto("/payouts")
-    looks.fits(page)
+    for path in ("/payouts", "/online-payments", *LISTS):
+        page.goto(path)
+        page.evaluate(UNFOLDED)
+        looks.fits(page)
+
+
+@pytest.mark.slow(seconds=5)
+def test_each_figure_of_online_payments_opens_without_script_and_by_the_keyboard(
+    open_page: Callable[..., Any], busy: Payday
+) -> None:
+    page = logged_in(open_page, busy, js=False)
+    page.goto("/wallet")
+    page.click("main >> text=Online payments")
+    for name in ("On the way", "Held until delivery", "Free a day after delivery"):
+        page.click(f"main >> text={name}")
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        page.click("main >> text=Online payments")
+    with_keys = logged_in(open_page, busy, width=1280)
+    with_keys.goto("/online-payments")
+    with_keys.get_by_role("link", name="Held until delivery").focus()
+    with_keys.keyboard.press("Enter")
+    expect(with_keys.locator("table.rows")).to_be_visible()
 
 
 @pytest.mark.slow(seconds=4)

@@ -288,6 +288,7 @@ GUARDED = [
     ("POST", "/payouts/number"), ("GET", "/payouts/schedule"), ("POST", "/payouts/schedule"),
     ("GET", "/payouts/K7QM2XR94T"), ("GET", "/payouts/K7QM2XR94T.csv"),
     ("POST", "/payouts/K7QM2XR94T/cancel"),
+    ("GET", "/online-payments"), ("GET", "/online-payments/orders"),
     ("GET", "/store/pay-online"),
     ("POST", "/store/pay-online"),
 ]  # fmt: skip

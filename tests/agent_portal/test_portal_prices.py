@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Any
 
+import psycopg
 import pytest
 import tables_owner
 from sqlalchemy import update
 from visitors import Visitor
 
-from core import catalog
+from core import catalog, online
 from core.audit import Actor
 from core.base import money, tenancy
 from core.catalog import Bundle
@@ -52,6 +53,29 @@ def test_the_table_shows_cost_price_and_profit(
         < page.index('"chip telecel"')
         < page.index('"chip at"')
     )
+
+
+def test_beside_the_profit_stands_what_a_payment_online_leaves(
+    ama_agent: Visitor, line_of: Any, superuser: psycopg.Connection[Any]
+) -> None:
+    line = line_of("mtn", 5)
+    assert f'id="online-{line.bundle_id}"' not in ama_agent.get("/prices").text
+    superuser.execute("UPDATE stores SET pay_online = true WHERE slug = 'ama'")
+    page = ama_agent.get("/prices").text
+    shown = page.split(f'id="online-{line.bundle_id}"')[1].partition("</output>")[0]
+    profit = line.price_pesewas - line.agent_price_pesewas
+    left = profit - online.fee_of(line.price_pesewas)
+    assert left < profit and shown.endswith(f">{money.format_ghs(left)}")
+    assert 'data-fee="195"' in page and "about 1.95 %" in page
+
+
+@pytest.mark.parametrize("agent_price", [1, 99, 470, 2_000, 9_999, 123_457])
+def test_a_price_is_offered_online_when_what_it_leaves_is_not_below_nothing(
+    app: Any, agent_price: int
+) -> None:
+    least = online.floor_of(agent_price)
+    assert least - online.fee_of(least) >= agent_price
+    assert least - 1 - online.fee_of(least - 1) < agent_price
 
 
 def test_changed_prices_are_saved_together_and_the_rest_stays(

@@ -342,3 +342,31 @@ def test_a_lease_ends_at_a_third_of_the_grace(ama: int, place: Place) -> None:
     assert (
         now.lease_until - now.claimed_at
     ).total_seconds() == config.current().send_lease_s
+
+
+@pytest.mark.parametrize("how", ["never held", "given back", "spent"])
+def test_nothing_is_bought_whose_money_the_books_do_not_hold(
+    ama: int, place: Place, superuser: psycopg.Connection[Any], how: str
+) -> None:
+    """A state alone buys nothing: rows can be written without the books."""
+    order, other = place(), orders.release(place().code, AMA)
+    if how != "never held":
+        orders.release(order.code, AMA)
+    if how == "given back":
+        orders.cancel(order.code, AMA)
+    if how == "spent":
+        claim = claim_one(order.id)
+        assert claim is not None
+        assert orders.advance(order.id, "completed", text="Delivered.")
+    with superuser.transaction():
+        superuser.execute("SET LOCAL session_replication_role = replica")
+        superuser.execute(
+            "UPDATE orders SET state = 'queued', queued_at = now(), final_at = NULL,"
+            " completed_at = NULL WHERE id = %s",
+            (order.id,),
+        )
+    with tenancy.across_stores():
+        claims = orders.claim_together([order.id, other.id])
+        assert [claim.order_id for claim in claims] == [other.id]
+        assert cases.is_open("broken", f"order:{order.id}")
+    assert read(order).state == "queued"

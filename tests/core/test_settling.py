@@ -51,6 +51,7 @@ PAYMENT_KINDS = (
     "refund_details",
     "refund_poor",
     "refund_strange",
+    "refund_late",
 )
 """Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and
 test_late_and_short.py, where they come about."""

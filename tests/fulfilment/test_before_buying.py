@@ -674,3 +674,24 @@ def test_the_ladder_of_every_state_has_a_next_moment_or_an_end(desk: Desk) -> No
     with desk.inside("ama"):
         assert schedule.next_check(desk.read(order)) is not None
         assert schedule.next_check(orders.cancel(order.code, AMA)) is None
+
+
+def test_an_order_whose_money_the_books_do_not_hold_is_not_bought_and_eats_no_calls(
+    desk: Desk, superuser: psycopg.Connection[Any]
+) -> None:
+    """A person is asked, and it is tried every five minutes, as what an error of ours keeps."""
+    desk.look_anew()
+    order = desk.release()
+    with superuser.transaction():
+        superuser.execute("SET LOCAL session_replication_role = replica")
+        superuser.execute(
+            "UPDATE postings SET kind = 'release' WHERE kind = 'hold' AND order_id = %s",
+            (order.id,),
+        )
+    assert desk.work(3) == 1, "once, not round after round"
+    assert desk.read(order).state == "queued"
+    assert desk.cases() == ["broken"] and purchases(desk) == 0
+    with tenancy.across_stores():
+        row = outbox.of_order(order.id)
+        assert row is not None
+        assert (row.due_at - clock.now()).total_seconds() > 290

@@ -10,12 +10,13 @@ from redis import Redis
 from redis.exceptions import ConnectionError as Away
 
 from core import leases, orders, outbox
-from core.base.db import db
+from core.base import config
+from core.base.db import db, transaction
 from core.outbox import OutboxRow
 from fulfilment import line, payment_line, relay
 from operations import worker
 from tests.support.settings import Using
-from tests.support.till import Till
+from tests.support.till import SETTINGS, Till
 
 
 @pytest.fixture
@@ -80,6 +81,33 @@ def test_without_a_gateway_nothing_is_asked_of_the_database(
     monkeypatch.setattr(leases, "lease_due", None)
     with till.across():
         assert payment_line.round_once(redis) == 0
+
+
+def test_payouts_are_rung_here_one_at_a_time_and_after_payments(
+    till: Till, redis: Redis, using: Using, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None into the purchases' line, and none by its own press: a Monday's would fill it."""
+    monkeypatch.setattr(outbox, "ring", relay.ring)
+    monkeypatch.setattr(outbox, "ring_payment", payment_line.ring)
+    using(relay_batch=2, **SETTINGS)
+    with till.across(), transaction():
+        for number, kind in enumerate(outbox.OF_PAYOUTS * 2):
+            outbox.add(kind, 900 + number)
+    till.order()
+    till.order()
+
+    def rung() -> int:
+        with till.across():
+            assert orders.due_turns() == (0, []) and relay.round_once(redis) == 0
+            return payment_line.round_once(redis)
+
+    assert len(waiting(redis, payment_line.QUEUE)) == 2, "the payments, at once"
+    redis.flushall()
+    assert [rung(), rung()] == [1, 0], "a payout, and no other beside it"
+    till.jump(config.current().relay_lease_s + 1)
+    redis.flushall()
+    assert rung() == 2, "payments first"
+    assert waiting(redis, relay.QUEUE) == []
 
 
 def test_a_lost_ring_leaves_the_row_free(

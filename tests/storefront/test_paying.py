@@ -8,10 +8,12 @@ from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 from store_customers import Shop, fields, parse_clean, plain
 
-from core import orders
+from core import orders, taking
 from core.orders import Order
+from tests.support.asked import asked
 from tests.support.till import Till
 
 pytestmark = pytest.mark.slow(seconds=0.2)
@@ -244,6 +246,32 @@ def test_a_late_payment_is_said_on_the_page_of_its_order(
     till.pass_by(3_600)
     page = plain(customer_of.get(f"/orders/{order.code}").text)
     assert "after this order was over" in page and "Nothing is lost" in page
+
+
+def test_the_order_s_page_asks_the_same_however_often_it_was_tried(
+    till: Till, customer_of: Shop, bundle: Callable[..., int], app: Flask
+) -> None:
+    path = press(customer_of, bundle())
+    order = order_at(till, path)
+    where = f"/orders/{order.code}"
+
+    def many(path: str) -> int:
+        with asked(app) as found:
+            assert customer_of.get(path).status_code == 200
+        return len(found.statements) + len(found.trips)
+
+    poll = customer_of.get(where).text.partition('data-hx-get="')[2].partition('"')[0]
+    paths = (where, f"{where}/pay", poll.replace("&amp;", "&").partition("?")[0])
+    till.work()
+    few = [many(path) for path in paths]
+    for _ in range(3):
+        till.pass_by(241)
+        with till.inside():
+            taking.try_again(order.code, till.attempts(order)[0].id)
+        till.work()
+    assert len(till.attempts(order)) == 4
+    assert [many(path) for path in paths] == few
+    assert max(few) <= 9, few
 
 
 def test_working_days_leave_out_saturday_and_sunday() -> None:
