@@ -36,6 +36,8 @@ SHORT = {
     "paid_unfit": "Unfit payments",
     "payment_reversed": "Reversed payments",
     "payment_disputed": "Disputed payments",
+    "funding_reversed": "Fundings taken back",
+    "payment_broken": "Payments: our errors",
     "payment_odd": "Odd payments",
     "refund_failed": "Failed refunds",
     "refund_details": "Refunds without an address",
@@ -61,6 +63,9 @@ _BUTTONS: dict[Action, str] = {
     "confirm_funding": "Yes, funded: book {amount}",
     "owe_back": "Give the customer {amount} back",
     "refund": "Refund {amount}",
+    "take_funding": "The gateway took {amount} back: book it",
+    "settle_debt": "Take {amount} out of the wallet",
+    "bear_loss": "Bear the loss of {amount}",
     "close": "Close with words",
 }
 
@@ -69,6 +74,7 @@ _LATER: dict[Action, str] = {
     "give_back": "Giving the money back",
     "accept_loss": "Accepting the loss",
     "accept_gain": "Accepting the gain",
+    "settle_debt": "Taking it out of the wallet",
 }
 
 

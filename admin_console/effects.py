@@ -8,13 +8,41 @@ from __future__ import annotations
 from admin_console.case_words import was_never_bought
 from core import ledger, reconcile
 from core.base import money
-from core.settling import Choice, Facts, charge_of
+from core.settling import Action, Choice, Facts, charge_of
+
+_GOES_ON = "The store may process orders again."
+_OF_PAYMENTS: dict[Action, tuple[str, ...]] = {
+    "owe_back": (
+        "{amount} of this payment is owed back to who paid. It pays no order after that.",
+        "It goes back to the number it was paid from.",
+    ),
+    "refund": (
+        "The gateway is asked to send {amount} back to where it was paid from.",
+        "It may take up to ten working days. What does not arrive comes back as a case.",
+    ),
+    "take_funding": (
+        "You saw at the gateway that the payer has {amount} back: the dispute is lost.",
+        "The wallet gives what is free in it. What is missing the store owes.",
+        "Until that is settled, the store processes no orders.",
+    ),
+    "settle_debt": (
+        "{amount} leaves the store's wallet, for the funding that was taken back.",
+        _GOES_ON,
+    ),
+    "bear_loss": (
+        "Makola bears {amount} of the funding. Our books have it as a loss already.",
+        _GOES_ON,
+    ),
+}
+"""Of online payments, and of wallet fundings that the gateway took back."""
 
 
 def effects(choice: Choice, facts: Facts) -> list[str]:
     """What pressing does, in sentences, for the page that asks a second time."""
     order = facts.order
     amount = money.cedis(choice.amount_pesewas or 0)
+    if choice.action in _OF_PAYMENTS:
+        return [line.format(amount=amount) for line in _OF_PAYMENTS[choice.action]]
     match choice.action:
         case "send_again" if order is not None:
             return [
@@ -69,16 +97,6 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
             return [
                 f"{booked}Our books give {amount} up as a loss.",
                 "The agent keeps the money that went back. The order keeps its state.",
-            ]
-        case "owe_back":
-            return [
-                f"{amount} of this payment is owed back to who paid. It pays no order after that.",
-                "It goes back to the number it was paid from.",
-            ]
-        case "refund":
-            return [
-                f"The gateway is asked to send {amount} back to where it was paid from.",
-                "It may take up to ten working days. What does not arrive comes back as a case.",
             ]
         case "confirm_funding":
             return [

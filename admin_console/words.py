@@ -63,6 +63,9 @@ ACTIONS: dict[Action, str] = {
     "accept_gain": "accepted the gain",
     "owe_back": "gave the customer’s payment back",
     "refund": "asked for a refund",
+    "take_funding": "booked it as taken back",
+    "settle_debt": "took it out of the wallet",
+    "bear_loss": "bore the loss",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

@@ -51,6 +51,8 @@ KINDS = {
     "refund_poor": "There is no money at the gateway to refund from",
     "refund_strange": "The gateway has a refund that is not ours",
     "payment_disputed": "Somebody disputes an online payment: answer at the gateway in time",
+    "funding_reversed": "A wallet funding was taken back, and the store owes a part of it",
+    "payment_broken": "An error of ours keeps an online payment from being looked up",
     "payment_odd": "The gateway says something of a payment that nobody here can read",
     "payout_differs": "The gateway's record of a payout is not what we asked for",
     "payout_contradicts": "The gateway's news contradicts a payout that is over",

@@ -4,8 +4,9 @@ each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 `attempts` asks for a payment, `accepting` judges what the gateway says of it. `model` and
 `paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes money,
 `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it away,
-`switch` says whether any of it is on. Who calls them, and when, is decided above. A payment's row
-is locked by its caller (`locked_payment`), after its order's.
+`wallet_debts` is what a store owes of a funding that was taken back, `switch` says whether any of
+it is on. Who calls them, and when, is decided above. A payment's row is locked by its caller
+(`locked_payment`), after its order's.
 """
 
 from core.online.accepting import Asked, Verdict, Verified, judge
@@ -13,6 +14,7 @@ from core.online.attempts import (
     OPEN,
     Attempt,
     ask,
+    ask_for_wallet,
     attempt,
     by_reference,
     expires_at,
@@ -20,6 +22,7 @@ from core.online.attempts import (
     is_configured,
     next_look,
     of_order,
+    of_wallet,
     ring,
 )
 from core.online.model import Dispute, GatewayRefund, OnlinePayment, Payout, Unfit
@@ -62,7 +65,16 @@ from core.online.switch import (
     switch_platform,
     switch_store,
 )
-from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
+from core.online.taken_back import (
+    fund_reversed,
+    left_of_funding,
+    loss_of,
+    loss_to_agent,
+    reverse,
+    take_funding_back,
+    taken_of,
+)
+from core.online.wallet_debts import fund_wallet
 
 __all__ = [
     "OPEN",
@@ -78,6 +90,7 @@ __all__ = [
     "Verdict",
     "Verified",
     "ask",
+    "ask_for_wallet",
     "ask_refund",
     "attempt",
     "by_reference",
@@ -90,17 +103,20 @@ __all__ = [
     "fulfil_late",
     "fund",
     "fund_reversed",
+    "fund_wallet",
     "give_back",
     "hold",
     "is_configured",
     "is_on",
     "judge",
+    "left_of_funding",
     "locked",
     "locked_payment",
     "loss_of",
     "loss_to_agent",
     "next_look",
     "of_order",
+    "of_wallet",
     "owe",
     "owe_of_order",
     "pay_in",
@@ -121,5 +137,7 @@ __all__ = [
     "stop_payouts",
     "switch_platform",
     "switch_store",
+    "take_funding_back",
+    "taken_of",
     "top_up",
 ]

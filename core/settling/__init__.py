@@ -1,19 +1,13 @@
 """What a person does about a case: the table of actions (`table`), which are legal now
-(`legality`), what a page offers (`offering`), doing one (`acting`).
+(`legality`, of fundings `of_fundings`), what a page offers (`offering`), doing one (`acting`).
 
 Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and
 postings themselves are `core.orders` and `core.ledger`.
 """
 
 from core.settling.acting import NoSuchCase, settle
-from core.settling.legality import (
-    ActionRefused,
-    Facts,
-    NotYet,
-    charge_of,
-    judge,
-    other_amount,
-)
+from core.settling.facts import ActionRefused, Facts, NotYet, other_amount
+from core.settling.legality import charge_of, judge
 from core.settling.offering import (
     Choice,
     amounts,

@@ -3,7 +3,7 @@
 With it go the postings, the timeline line with the person's name, the closing of the case and the
 audit line. A press that comes twice, or from two people at once, finds the case closed and is
 refused. Locks are taken in one order everywhere: order, its outbox row, `supplier_state`, case,
-accounts (docs/architecture.md, Locks).
+accounts (docs/architecture.md, Locks); the payment of a case about no order before all of these.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from functools import partial
 
 from sqlalchemy import select
 
-from core import audit, cases, ledger, orders, outbox, reconcile
+from core import audit, cases, ledger, online, orders, outbox, reconcile
 from core.audit import Actor
-from core.base import clock, money
+from core.base import money
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import Order, by_hand
-from core.settling import legality, paying_back, table
-from core.settling.legality import ActionRefused, Facts
+from core.settling import fundings, legality, paying_back, table
+from core.settling.facts import ActionRefused, Facts, other_amount
 from core.supplier import supply
 
 
@@ -73,10 +73,10 @@ def settle(
         return _confirm_funding(case_id, actor, seen_pesewas)
     with transaction() as session:
         facts = _locked(case_id)
-        way = _way(facts.case, action, words)
+        way = legality.way_of(facts.case, action, words)
         amount = legality.judge(way, facts)
         if amount is not None and amount != seen_pesewas:
-            raise legality.other_amount(amount)
+            raise other_amount(amount)
         press = Press(facts, amount or 0, actor, words.strip())
         if way.action == "look_again":
             return _look_again(press)
@@ -98,24 +98,6 @@ def settle(
     return said
 
 
-def _way(case: Case, action: str, words: str) -> table.Way:
-    """What the table says of `action` about a locked case. Raises `ActionRefused` when the case is
-    closed, the action is none of its kind, or words are missing."""
-    if case.closed_at is not None:
-        when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
-        raise ActionRefused(
-            f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}"
-        )
-    way = table.way_of(case.kind, action)
-    if way is None:
-        raise ActionRefused("This cannot be done about a case of this kind.")
-    if way.action in table.NEEDS_WORDS and not words.strip():
-        raise ActionRefused(
-            "Say in a few words what was done, or why; it is kept with the case."
-        )
-    return way
-
-
 def _confirm_funding(
     case_id: int,
     actor: Actor,
@@ -134,11 +116,14 @@ def _locked(case_id: int) -> Facts:
     """A case and all that its settling rests on, locked in the one order."""
     session = db.session
     found = session.execute(
-        select(Case.id, Case.order_id).where(Case.id == case_id)
+        select(Case.id, Case.order_id, Case.subject).where(Case.id == case_id)
     ).one_or_none()
     if found is None:
         raise NoSuchCase
     order, row = None, None
+    if found.order_id is None and found.subject.startswith("payment:"):
+        # as the worker has it, which opens cases under this lock
+        online.locked_payment(int(found.subject.partition(":")[2]))
     if found.order_id is not None:
         order = orders.locked(found.order_id)
         row = outbox.of_order(order.id, lock=True)
@@ -234,9 +219,15 @@ def _accept_gain(press: Press) -> str:
 
 def _goes_back(deed: Callable[[Case, Actor], None], press: Press) -> str:
     deed(press.facts.case, press.actor)
+    if press.facts.order is None:  # it was to go into a wallet
+        return f"{press.amount} goes back to who paid by the gateway."
     press.order.version += 1
     _tell(press, "the customer's payment goes back to them.")
     return f"{press.amount} goes back to the customer by the gateway."
+
+
+def _of_funding(deed: fundings.Deed, press: Press) -> str:
+    return deed(press.facts.case, press.amount_pesewas, press.actor)
 
 
 def _close(press: Press) -> str:
@@ -254,6 +245,9 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "accept_gain": _accept_gain,
     "owe_back": partial(_goes_back, paying_back.owe_back),
     "refund": partial(_goes_back, paying_back.refund),
+    "take_funding": partial(_of_funding, fundings.take_back),
+    "settle_debt": partial(_of_funding, fundings.settle),
+    "bear_loss": partial(_of_funding, fundings.bear),
     "close": _close,
 }
 
@@ -289,7 +283,7 @@ def _made_since(newest_id: int, press: Press) -> list[int]:
     order, subject = press.facts.order, press.facts.case.subject
     query = select(Posting.id).where(Posting.id > newest_id)
     if subject.startswith("payment:"):
-        query = query.where(Posting.subject == subject)
+        query = query.where(Posting.subject.in_(fundings.subjects(press.facts.case)))
     elif order is not None:
         query = query.where(Posting.order_id == order.id)
     else:

@@ -7,52 +7,40 @@ The same judgement draws the buttons and, under the locks of `acting`, decides a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 
 from core import cases, ledger, online, orders
-from core.base import clock, config, money
+from core.base import clock, config
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
-from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
-from core.online import OnlinePayment, refund_lists
+from core.online import refund_lists
 from core.orders import Order
-from core.outbox import OutboxRow
-from core.settling import table
+from core.settling import of_fundings, table
+from core.settling.facts import ActionRefused, Facts, NotYet, payment_of
 from core.settling.table import Action, Way
 from core.supplier.supply import SupplierState
 
 
-class ActionRefused(Refusal):
-    """The action is not legal now; nothing was changed. `sentence` says why and what to do
-    instead."""
-
-
-class NotYet(ActionRefused):
-    """Not legal now, but after what `sentence` says."""
-
-
-def other_amount(amount_pesewas: int | None) -> ActionRefused:
-    """The refusal of a press whose person read another amount than the one now."""
-    return ActionRefused(
-        f"The amount is {money.cedis(amount_pesewas or 0)} now. Look at the case again, then"
-        " decide."
-    )
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a judgement rests on: the case, its order with its row in the outbox, and the line to
-    the supplier."""
-
-    case: Case
-    order: Order | None
-    row: OutboxRow | None
-    link: SupplierState
+def way_of(case: Case, action: str, words: str) -> table.Way:
+    """What the table says of `action` about a locked case. Raises `ActionRefused` when the case is
+    closed, the action is none of its kind, or words are missing."""
+    if case.closed_at is not None:
+        when = f"{case.closed_at.astimezone(clock.ACCRA):%H:%M}"
+        raise ActionRefused(
+            f"This case was closed already, by {case.closed_by} at {when}: {case.resolution}"
+        )
+    way = table.way_of(case.kind, action)
+    if way is None:
+        raise ActionRefused("This cannot be done about a case of this kind.")
+    if way.action in table.NEEDS_WORDS and not words.strip():
+        raise ActionRefused(
+            "Say in a few words what was done, or why; it is kept with the case."
+        )
+    return way
 
 
 @needs_across_stores
@@ -246,16 +234,8 @@ def _refund(facts: Facts) -> int:
     return owed
 
 
-def payment_of(case: Case) -> OnlinePayment | None:
-    """The online payment that a case is about; None when it is about something else."""
-    kind, _, number = case.subject.partition(":")
-    if kind != "payment":
-        return None
-    return db.session.get(OnlinePayment, int(number))
-
-
-def _close(_facts: Facts) -> None:
-    return None
+def _close(facts: Facts) -> None:
+    of_fundings.refuse_open_debt(facts)
 
 
 _RULES: dict[Action, Callable[[Facts], int | None]] = {
@@ -269,6 +249,9 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "confirm_funding": _funding,
     "owe_back": _owe_back,
     "refund": _refund,
+    "take_funding": of_fundings.take_funding,
+    "settle_debt": of_fundings.settle_debt,
+    "bear_loss": of_fundings.bear_loss,
     "close": _close,
 }
 

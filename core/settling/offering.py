@@ -14,7 +14,8 @@ from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.orders import Order
 from core.settling import table
-from core.settling.legality import ActionRefused, Facts, NotYet, judge
+from core.settling.facts import ActionRefused, Facts, NotYet
+from core.settling.legality import judge
 from core.settling.table import Action, Way
 from core.supplier import supply
 from core.supplier.supply import SupplierState

@@ -9,8 +9,7 @@ from core.base.preconditions import inside_use_case
 from core.cases import Case
 from core.online import OnlinePayment, refund_lists, refunds
 from core.online.refund_lists import Reason
-from core.settling import legality
-from core.settling.legality import ActionRefused
+from core.settling.facts import ActionRefused, payment_of
 
 _REASONS: dict[str, Reason] = {"paid_twice": "double", "paid_short": "short"}
 
@@ -32,7 +31,7 @@ def refund(case: Case, actor: Actor) -> None:
 
 
 def _locked(case: Case) -> OnlinePayment:
-    payment = legality.payment_of(case)
+    payment = payment_of(case)
     assert payment is not None
     return online.locked_payment(payment.id)
 

@@ -23,6 +23,9 @@ Action = Literal[
     "confirm_funding",
     "owe_back",
     "refund",
+    "take_funding",
+    "settle_debt",
+    "bear_loss",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -37,6 +40,9 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "confirm_funding",
         "owe_back",
         "refund",
+        "take_funding",
+        "settle_debt",
+        "bear_loss",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -153,7 +159,22 @@ TABLE: tuple[Way, ...] = (
     _close("paid_short"),
     _close("paid_unfit"),
     _close("payment_reversed"),
+    Way(
+        "payment_disputed",
+        "take_funding",
+        ("fund_reversed",),
+        "the payment went into a wallet, and the gateway has taken it back",
+    ),
     _close("payment_disputed"),
+    Way(
+        "funding_reversed",
+        "settle_debt",
+        ("fund_reversed",),
+        "the wallet has free what the store still owes",
+    ),
+    Way("funding_reversed", "bear_loss", (), "the store still owes something of it"),
+    Way("funding_reversed", "close", (), "the store owes nothing of it any more"),
+    _close("payment_broken"),
     _close("payment_odd"),
     _refund("refund_failed"),
     _close("refund_failed"),
