@@ -1,8 +1,10 @@
-"""Taking money online, where a payment meets its order: what customers do (`asking`), what becomes
+"""Taking money online, where a payment meets its order, or a wallet (`funding` asks for it,
+`into_wallets` is what becomes of it): what customers do (`asking`), what becomes
 of an attempt once the gateway was asked (`judging`), what each verdict does (`deeds`), what the
 platform's people see (`listing`) and a store's own switch (`switching`). The rule itself and the
 books are `core.online`'s."""
 
+from core.taking import funding, into_wallets
 from core.taking.asking import (
     disputed,
     may_be_asked,
@@ -31,6 +33,8 @@ __all__ = [
     "close",
     "disputed",
     "end_of_time",
+    "funding",
+    "into_wallets",
     "items",
     "may_be_asked",
     "may_try",

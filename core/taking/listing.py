@@ -18,10 +18,10 @@ from core.stores import Store
 
 @dataclass(frozen=True)
 class Line:
-    """An attempt, the order it was asked for, and its store."""
+    """An attempt, the order it was asked for, if it was not for the wallet, and its store."""
 
     payment: OnlinePayment
-    order_code: str
+    order_code: str | None
     store_slug: str
     store_name: str
 
@@ -40,17 +40,26 @@ class Standing:
 
 
 @needs_across_stores
-def newest(before_id: int | None, limit: int) -> list[Line]:
-    """The newest attempts of all stores, or those before one."""
+def newest(
+    before_id: int | None,
+    limit: int,
+    purpose: str | None = None,
+    store_id: int | None = None,
+) -> list[Line]:
+    """The newest attempts of all stores, or those before one; of one purpose, or of one store."""
     query = (
         select(OnlinePayment, Order.code, Store.slug, Store.name)
-        .join(Order, Order.id == OnlinePayment.order_id)
+        .outerjoin(Order, Order.id == OnlinePayment.order_id)
         .join(Store, Store.id == OnlinePayment.store_id)
         .order_by(OnlinePayment.id.desc())
         .limit(limit)
     )
     if before_id is not None:
         query = query.where(OnlinePayment.id < before_id)
+    if purpose is not None:
+        query = query.where(OnlinePayment.purpose == purpose)
+    if store_id is not None:
+        query = query.where(OnlinePayment.store_id == store_id)
     return [Line(*row) for row in db.session.execute(query)]
 
 
