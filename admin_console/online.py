@@ -6,7 +6,9 @@ once more that it is the owner, since from then on strangers' money comes in.
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
+from dataclasses import dataclass
+
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -14,7 +16,8 @@ from admin_console import bp
 from admin_console.auth import needs
 from core import online, taking
 from core.audit import Actor
-from core.base import config
+from core.base import clock, config
+from core.base.sheets import Rows, amount
 from core.base.text_input import row_id
 
 STATES = {
@@ -29,20 +32,72 @@ STATES = {
 """How a state of an attempt looks and reads."""
 
 
+PURPOSES = {"order": "Orders", "wallet": "Wallets"}
+LINES_IN_FILE = 5_000
+PAID_ONLINE = 5
+"""Attempts that a store's page shows."""
+_HEAD: tuple[str, ...] = (
+    "When",
+    "Store",
+    "For",
+    "Reference",
+    "State",
+    "Asked GHS",
+    "Charged GHS",
+)
+_HEAD += ("Fee GHS", "Owed back GHS", "Taken back GHS")
+
+
 @bp.get("/payments")
 def show_payments() -> str:
-    limit = config.current().page_size
-    lines = taking.newest(row_id(request.args.get("before", "")), limit)
+    limit, purpose = config.current().page_size, _purpose()
+    lines = taking.newest(row_id(request.args.get("before", "")), limit, purpose)
     older = lines[-1].payment.id if len(lines) == limit else None
     return render_template(
         "console/payments.html",
         lines=lines,
         older=older,
+        purpose=purpose,
+        tabs_of_purposes=[
+            ("All", "/payments", None),
+            *((word, f"/payments?for={one}", None) for one, word in PURPOSES.items()),
+        ],
+        taken=online.taken_of([line.payment.id for line in lines]),
         states=STATES,
         standing=taking.standing(),
         is_on=online.platform_is_on(),
         is_configured=online.is_configured(),
         mode=config.current().paystack_mode,
+    )
+
+
+@bp.get("/payments.csv")
+def payments_file() -> Response:
+    """The newest of the same, for a spreadsheet."""
+    sheet = Rows(*_HEAD)
+    lines = taking.newest(None, LINES_IN_FILE, _purpose())
+    taken = online.taken_of([line.payment.id for line in lines])
+    for line in lines:
+        paid = line.payment
+        sheet.row(
+            paid.created_at.isoformat(),
+            line.store_name,
+            line.order_code or "wallet",
+            paid.reference,
+            STATES[paid.state][1],
+            amount(paid.amount_pesewas),
+            amount(paid.charged_pesewas or 0),
+            "" if paid.fees_pesewas is None else amount(paid.fees_pesewas),
+            amount(paid.owed_pesewas),
+            amount(taken.get(paid.id, 0)),
+        )
+    today = clock.now().astimezone(clock.ACCRA).date()
+    return Response(
+        sheet.text(),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="makola-payments-{today}.csv"'
+        },
     )
 
 
@@ -69,3 +124,31 @@ def switch_payments_off() -> ResponseReturnValue:
         "Off: no payment is asked for any more. What was asked for is watched to its end."
     )
     return redirect(url_for(".show_payments"), 303)
+
+
+def _purpose() -> str | None:
+    """Which attempts were asked for; None: all."""
+    asked = request.args.get("for", "")
+    return asked if asked in PURPOSES else None
+
+
+@dataclass(frozen=True)
+class PaidOnline:
+    """What was paid into a wallet online: the newest attempts, which of them the gateway took back
+    (id → pesewas), and what the store owes of such by now."""
+
+    newest: list[taking.Line]
+    taken: dict[int, int]
+    owed_pesewas: int
+    states: dict[str, tuple[str, str]]
+
+
+def paid_online(store_id: int) -> PaidOnline:
+    """How a store's online fundings stand."""
+    newest = taking.newest(None, PAID_ONLINE, "wallet", store_id)
+    return PaidOnline(
+        newest,
+        online.taken_of([line.payment.id for line in newest]),
+        online.wallet_debts.owed(store_id),
+        STATES,
+    )
