@@ -22,6 +22,7 @@ from admin_console import (  # noqa: F401 - the views register themselves on bp
     catalog_pages,
     funding,
     online,
+    online_file,
     orders,
     overview,
     payment_story,

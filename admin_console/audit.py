@@ -24,6 +24,7 @@ from core.stores import Store
 DEEDS = security_events.EVENTS | {
     "fund_wallet": "funded the wallet",
     "take_back": "took money back from the wallet",
+    "fund_online": "began to pay online into the wallet",
     "ask_funding": "asked for money into the wallet",
     "withdraw_funding": "took back what was asked for the wallet",
     "refuse_funding": "refused a request for the wallet",

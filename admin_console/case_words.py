@@ -37,6 +37,8 @@ SHORT = {
     "payment_reversed": "Reversed payments",
     "payment_unwatched": "No gateway to ask",
     "payment_disputed": "Disputed payments",
+    "funding_reversed": "Fundings taken back",
+    "payment_broken": "Payments: our errors",
     "payment_odd": "Odd payments",
     "refund_failed": "Failed refunds",
     "refund_details": "Refunds without an address",
@@ -65,6 +67,9 @@ _BUTTONS: dict[Action, str] = {
     "deliver": "Deliver it now for {amount}",
     "refund": "Refund {amount}",
     "expire": "Nobody paid: let it expire",
+    "take_funding": "The gateway took {amount} back: book it",
+    "settle_debt": "Take {amount} out of the wallet",
+    "bear_loss": "Bear the loss of {amount}",
     "close": "Close with words",
 }
 
@@ -74,6 +79,7 @@ _LATER: dict[Action, str] = {
     "accept_loss": "Accepting the loss",
     "accept_gain": "Accepting the gain",
     "deliver": "Delivering it",
+    "settle_debt": "Taking it out of the wallet",
 }
 
 

@@ -39,6 +39,19 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "{amount} of this payment is owed back to who paid. It pays no order after that.",
         "It goes back to the number it was paid from.",
     ),
+    "take_funding": (
+        "You saw at the gateway that the payer has {amount} back: the dispute is lost.",
+        "The wallet gives what is free in it. What is missing the store owes.",
+        "Until that is settled, the store processes no orders.",
+    ),
+    "settle_debt": (
+        "{amount} leaves the store's wallet, for the funding that was taken back.",
+        "The store may process orders again.",
+    ),
+    "bear_loss": (
+        "Makola bears {amount} of the funding. Our books have it as a loss already.",
+        "The store may process orders again.",
+    ),
     "expire": (
         "You looked at the gateway, and nobody has paid for this order.",
         "It expires. If a payment of it is found later, it comes as a case of its own.",

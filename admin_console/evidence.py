@@ -47,6 +47,8 @@ _NAMES = {
     "asked_pesewas": "We asked for",
     "requested_pesewas": "The gateway was asked for",
     "paid_pesewas": "The gateway took",
+    "taken_pesewas": "The gateway took back",
+    "owed_pesewas": "The store owed then",
     "currency": "Currency",
     "world": "The gateway's world",
     "gateway_says": "The gateway says",

@@ -42,6 +42,7 @@ ENDS: dict[taking.ends.End, str] = {
     "unfit": "Unfit",
 }
 """What an end of an attempt is called."""
+PURPOSES = {"order": "Orders", "wallet": "Wallets"}
 
 
 @bp.get("/payments")
@@ -56,7 +57,9 @@ def _page(typed_limit: str = "", bad_limit: str = "") -> str:
     before = row_id(request.args.get("before", ""))
     size = config.current().page_size
     lines = _lines(typed, end, before, size + 1)
-    query = f"?end={end}&before=" if end and not typed else "?before="
+    query = "?before="
+    if not typed and (end or asked_purpose()):
+        query = f"?end={end}&before=" if end else f"?for={asked_purpose()}&before="
     days = taking.by_day.of_all()
     return render_template(
         "console/payments.html",
@@ -67,6 +70,12 @@ def _page(typed_limit: str = "", bad_limit: str = "") -> str:
         else None,
         states=STATES,
         standing=taking.standing(),
+        purpose=asked_purpose(),
+        tabs_of_purposes=[
+            ("All", "/payments", None),
+            *((word, f"/payments?for={one}", None) for one, word in PURPOSES.items()),
+        ],
+        taken=online.taken_of([line.payment.id for line in lines]),
         days=days,
         shown=[one for one in reversed(days.days) if _moved(one)],
         chart=payment_chart.draw(days.days, _summary(days.total)),
@@ -152,7 +161,7 @@ def _lines(
         return taking.ends.named(typed, limit)
     if end:
         return taking.ends.of_end(end, before, limit)
-    return taking.newest(before, limit)
+    return taking.newest(before, limit, asked_purpose())
 
 
 def _in_order(
@@ -171,3 +180,9 @@ def _summary(total: Day) -> str:
         f" {money.cedis(total.fees_pesewas)} fees; {money.cedis(total.given_back_pesewas)} given"
         f" back, {money.cedis(total.paid_out_pesewas)} paid out."
     )
+
+
+def asked_purpose() -> str | None:
+    """Which attempts were asked for; None: all."""
+    asked = request.args.get("for", "")
+    return asked if asked in PURPOSES else None

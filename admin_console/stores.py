@@ -2,8 +2,7 @@
 them.
 
 Decides when an amount is big enough to be asked about twice. Posting the money, and knowing a form
-sent twice, is `core.ledger`; the status is `core.onboarding`. Both write the audit line in the same
-transaction.
+sent twice, is `core.ledger`; the status is `core.onboarding`. Both write the audit line with it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp, store_figures
 from admin_console.auth import needs
-from core import ledger, onboarding, requirements, store_list, stores
+from admin_console.online_file import paid_online
+from core import ledger, onboarding, online, requirements, store_list, stores
 from core.audit import Actor
 from core.base import clock, config, money
 from core.base.text_input import one_line, row_id
@@ -127,7 +127,7 @@ def fund_store(slug: str) -> Response | tuple[str, int] | str:
     return _booked(
         store,
         form,
-        ledger.fund_wallet,
+        online.fund_wallet,
         page_of,
         again="This funding was booked already, at {when}. Nothing was added.",
         done="{amount} is in the wallet of {store}.",
@@ -294,6 +294,7 @@ def page_of(
         wallet=ledger.wallet_of(store.id),
         people=store_figures.people_of(store.id),
         statement=store_figures.wallet_lines(store.id),
+        online=paid_online(store.id),
         not_received=store_figures.not_received_rate(store.id),
         confirm_from_pesewas=CONFIRM_FROM_PESEWAS,
     )

@@ -65,6 +65,9 @@ ACTIONS: dict[Action, str] = {
     "deliver": "delivered it after all",
     "refund": "asked for a refund",
     "expire": "let the order expire",
+    "take_funding": "booked it as taken back",
+    "settle_debt": "took it out of the wallet",
+    "bear_loss": "bore the loss",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

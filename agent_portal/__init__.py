@@ -20,6 +20,7 @@ from agent_portal import (  # noqa: F401  (views register themselves on `bp`)
     customers,
     days,
     earnings,
+    fund_online,
     funding,
     giving_back,
     home,

@@ -15,9 +15,10 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import bindparam, func, select
 
 from agent_portal import bp, news, standing
-from core import catalog, queue_view, requirements
+from core import catalog, orders, queue_view, requirements
 from core.base import clock, phones, round_trip, tenancy
 from core.base.asks import Ask
+from core.online import wallet_debts
 from core.orders import Order
 from core.orders.real import REAL
 
@@ -50,6 +51,7 @@ def home() -> ResponseReturnValue:
         has_orders=ever.ordered,
         unread=news.unread(stands) if ever.ordered else 0,
         shop=_shop() if not (g.store.is_open or ever.ordered) else [],
+        owes=orders.debts.sentence_of(int(ever.owed)),
         **standing.notes(stands.now),
         shelf=catalog.notices_by(noticed),
     )
@@ -68,7 +70,7 @@ def _shop() -> list[tuple[str, list[catalog.ShelfLine]]]:
 @cache
 def _asks() -> list[Ask]:
     """What was delivered since a moment, whether anything ever was, or was ordered, and what of the
-    shelf there is to say; of real orders."""
+    shelf there is to say; of real orders. And what the store owes."""
     ours = Order.store_id == queue_view.STORE_ID
     delivered = Order.state == "completed"
     since = bindparam("since", type_=Order.final_at.type)
@@ -83,6 +85,7 @@ def _asks() -> list[Ask]:
     ever = select(
         ordered.where(delivered).exists().label("delivered"),
         ordered.exists().label("ordered"),
+        wallet_debts.owed_in(queue_view.STORE_ID).scalar_subquery().label("owed"),
     )
     noticed = catalog.noticed_in(queue_view.STORE_ID)
     return list(map(round_trip.ask, (sales, ever, noticed)))

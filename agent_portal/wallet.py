@@ -9,11 +9,11 @@ from __future__ import annotations
 from flask import g, render_template, request
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp
+from agent_portal import bp, fund_online
 from agent_portal.auth import may
 from agent_portal.statement import Asked, as_sheet
-from core import fund_requests, ledger, proof
-from core.base import config
+from core import fund_requests, ledger, orders, proof
+from core.base import config, tenancy
 from core.base.text_input import row_id
 
 
@@ -36,6 +36,13 @@ def page(ask: fund_requests.Ask) -> str:
     size = config.current().page_size
     within = asked.span() if asked.is_part else None
     lines = asked.lines(before, size + 1, within)
+    online = fund_online.offered()
+    # who never paid in online owes nothing of it
+    owes = (
+        orders.debts.sentence_now(tenancy.current_store_id())
+        if online["newest"]
+        else ""
+    )
     return render_template(
         "portal/wallet.html",
         wallet=ledger.wallet(),
@@ -51,6 +58,8 @@ def page(ask: fund_requests.Ask) -> str:
         fund_note=config.current().fund_note,
         ask=ask,
         requests=fund_requests.newest(),
+        online=online,
+        owes=owes,
     )
 
 

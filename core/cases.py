@@ -53,6 +53,8 @@ KINDS = {
     "refund_late": "A refund is on its way for too long: ask the gateway where it is",
     "payment_disputed": "Somebody disputes an online payment: answer at the gateway in time",
     "payment_unwatched": "An order may have been paid online and there is no gateway to ask",
+    "funding_reversed": "A wallet funding was taken back, and the store owes a part of it",
+    "payment_broken": "An error of ours keeps an online payment from being looked up",
     "payment_odd": "The gateway says something of a payment that nobody here can read",
     "payout_differs": "The gateway's record of a payout is not what we asked for",
     "payout_contradicts": "The gateway's news contradicts a payout that is over",

@@ -35,6 +35,7 @@ MONEY_AND_PEOPLE = {
     hosts.PORTAL: frozenset(
         {
             "/wallet/funding",
+            "/wallet/online",
             "/store",  # to which number customers pay
             "/store/pay-online",
             "/people",

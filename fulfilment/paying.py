@@ -9,16 +9,18 @@ crashes, the next look asks about the same payment.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from flask.globals import app_ctx
 
-from core import online, orders, stores, taking
+from core import cases, online, orders, stores, taking
 from core.base import clock, config
+from core.base.db import transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.leases import Lease
-from core.online import Attempt, Verified
-from fulfilment import prompting, refunding
+from core.online import Attempt, Verdict, Verified
+from fulfilment import prompting, refunding, taken_back
 from fulfilment.outcome import Outcome
 from integrations.payment_shapes import (
     Payment,
@@ -31,6 +33,24 @@ from integrations.payments_port import Payments
 from integrations.ports import NoAnswer, NotSent, Supplier
 
 log = structlog.get_logger("paying")
+
+
+class Keeper(Protocol):
+    """What keeps what the gateway said of an attempt: for orders `taking`, for wallets
+    `taking.into_wallets`."""
+
+    def opened(self, payment_id: int, access_code: str, url: str) -> None: ...
+
+    def not_opened(self, payment_id: int, _why: str) -> None: ...
+
+    def ask_anew(self, payment_id: int) -> None: ...
+
+    def take(self, payment_id: int, found: Verified) -> Verdict: ...
+
+    def end_of_time(self, payment_id: int) -> None: ...
+
+    def close(self, payment_id: int) -> None: ...
+
 
 UNCONFIGURED_S = 300
 AGE = 10
@@ -68,7 +88,7 @@ def _paid(lease: Lease, attempt: Attempt, gateway: Payments) -> datetime | None:
     end = online.expires_at(attempt.created_at)
     is_over = clock.now() >= end
     if not attempt.pays and is_over:
-        taking.end_of_time(attempt.id)
+        _keeper(attempt).end_of_time(attempt.id)
     due = refunding.work(attempt.id, gateway)
     if due is None:
         return _look(lease, attempt, gateway)
@@ -82,7 +102,7 @@ def _start(lease: Lease, attempt: Attempt, gateway: Payments) -> datetime | None
         return _look(lease, attempt, gateway)
     said = gateway.initialise(request)
     if isinstance(said, Started):
-        taking.opened(attempt.id, said.access_code, said.url)
+        _keeper(attempt).opened(attempt.id, said.access_code, said.url)
         return online.next_look(attempt, lease.rung_at, "open")
     if isinstance(said, Refused) and said.kind == "duplicate_reference":
         # an answer was lost, and with it the page's address
@@ -95,7 +115,7 @@ def _start(lease: Lease, attempt: Attempt, gateway: Payments) -> datetime | None
     log.error("a payment was not opened", why=said.code, said=said.message)
     if said.kind == "credentials":
         return clock.after(config.current().payment_refused_s)
-    taking.not_opened(attempt.id, said.code)
+    _keeper(attempt).not_opened(attempt.id, said.code)
     return online.next_look(attempt, None, "failed")
 
 
@@ -107,18 +127,25 @@ def _look(
     said = gateway.verify(attempt.reference)
     if isinstance(said, NoAnswer):
         return clock.after(_pause_s(said, attempt))
+    keeper = _keeper(attempt)
     verdict = (
-        taking.take(attempt.id, verified(said)) if isinstance(said, Payment) else "wait"
+        keeper.take(attempt.id, verified(said)) if isinstance(said, Payment) else "wait"
     )
+    if verdict == "reversed" and attempt.order_id is None:
+        assert isinstance(said, Payment)
+        taken = taken_back.pesewas(gateway, said)
+        if isinstance(taken, NoAnswer):
+            return clock.after(_pause_s(taken, attempt))
+        taking.into_wallets.take_back(attempt.id, taken)
     if is_lost and verdict in ("wait", "failed"):
-        taking.ask_anew(attempt.id)
+        keeper.ask_anew(attempt.id)
     if verdict == "wait" and attempt.is_prompt and attempt.state == "open":
         prompting.ask_step(attempt, gateway)
     if verdict != "accept" and asked_at >= online.expires_at(attempt.created_at):
-        taking.end_of_time(attempt.id)
+        keeper.end_of_time(attempt.id)
     again = online.next_look(*_as_it_is(attempt, lease))
     if again is None:
-        taking.close(attempt.id)
+        keeper.close(attempt.id)
     return again
 
 
@@ -143,9 +170,22 @@ def verified(said: Payment) -> Verified:
 
 def say_broken(lease: Lease, error: str) -> None:
     """An error of ours keeps a payment from being looked up: a person is asked."""
-    order_id = online.attempt(lease.subject_id).order_id
-    if order_id is not None:
-        orders.raise_case(order_id, "broken", {"error": error, "payment": True})
+    attempt = online.attempt(lease.subject_id)
+    if attempt.order_id is not None:
+        orders.raise_case(attempt.order_id, "broken", {"error": error, "payment": True})
+        return
+    with transaction():
+        evidence = {"error": error, "payment": attempt.reference}
+        cases.open_case(
+            "payment_broken",
+            f"payment:{attempt.id}",
+            evidence,
+            store_id=attempt.store_id,
+        )
+
+
+def _keeper(attempt: Attempt) -> Keeper:
+    return taking.into_wallets if attempt.order_id is None else taking
 
 
 def _as_it_is(attempt: Attempt, lease: Lease) -> tuple[Attempt, datetime | None, str]:
@@ -155,8 +195,9 @@ def _as_it_is(attempt: Attempt, lease: Lease) -> tuple[Attempt, datetime | None,
 
 
 def _request(attempt: Attempt) -> PaymentRequest | None:
-    """What is asked of the gateway; None for an order that waits for no payment any more."""
-    assert attempt.order_id is not None
+    """What is asked of the gateway; None where nobody is to be asked for money any more."""
+    if attempt.order_id is None:
+        return _request_for_wallet(attempt)
     order = orders.by_id(attempt.order_id)
     store = stores.by_id(attempt.store_id)
     if order.state != "awaiting_payment" or store is None:
@@ -173,6 +214,23 @@ def _request(attempt: Attempt) -> PaymentRequest | None:
         channels=WITH_CARDS if by_card_too else MOBILE_MONEY,
         label=store.name,
         metadata={"cancel_action": back, "order": order.code},
+    )
+
+
+def _request_for_wallet(attempt: Attempt) -> PaymentRequest | None:
+    store = stores.by_id(attempt.store_id)
+    if store is None or taking.funding.why_not(store):
+        return None
+    settings = config.current()
+    back = f"{settings.address('portal')}/wallet/online/{attempt.id}/back"
+    return PaymentRequest(
+        reference=attempt.reference,
+        email=f"w{attempt.id}@pay.{settings.base_domain}",
+        amount_pesewas=attempt.amount_pesewas,
+        callback_url=back,
+        channels=MOBILE_MONEY,
+        label=store.name,
+        metadata={"cancel_action": back, "wallet": store.slug},
     )
 
 

@@ -288,14 +288,19 @@ class Environment:
     )
     gateway_fee_bp: int = _var(
         "MAKOLA_GATEWAY_FEE_BP",
-        "hundredths of a percent that the gateway keeps of a payment; a price must leave the agent"
-        " price after it",
+        "hundredths of a percent that the gateway keeps of a payment; prices must cover it",
         195,
     )
     refund_fee_bearer: str = _var(
         "MAKOLA_REFUND_FEE_BEARER",
         "who bears the fee of a payment that goes back because its agent cancelled: owner or agent",
         "owner",
+    )
+    fund_least_pesewas: int = _var(
+        "MAKOLA_FUND_LEAST", "pesewas: the least paid into a wallet online", 1_000
+    )
+    fund_most_pesewas: int = _var(
+        "MAKOLA_FUND_MOST", "pesewas: the most of it at a time", 500_000
     )
     payout_least_pesewas: int = _var(
         "MAKOLA_PAYOUT_LEAST",

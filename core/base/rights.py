@@ -140,7 +140,8 @@ PLATFORM = {
         " UPDATE(blocked_at, blocked_by, blocked_why, name, note)"
     ),
     "disputes": (
-        "SELECT INSERT UPDATE(category, due_at, ended_at, evidence, state, taken_pesewas)"
+        "SELECT INSERT UPDATE(borne_pesewas, category, due_at, ended_at, evidence, owed_pesewas,"
+        " state, taken_pesewas)"
     ),
     "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",

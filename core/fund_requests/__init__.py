@@ -2,7 +2,7 @@
 (`asking`), the owner of the platform approves or refuses it (`deciding`), pages list them
 (`listing`).
 
-A request moves nothing. Approving books it by `ledger.fund_wallet`, once.
+A request moves nothing. Approving books it by `online.fund_wallet`, once.
 """
 
 from core.fund_requests.asking import MOST_WAITING, Ask, ask, withdraw

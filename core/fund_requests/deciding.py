@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import or_, select
 
-from core import audit, ledger
+from core import audit, online
 from core.audit import Actor
 from core.base import clock, money, text_input
 from core.base.db import db, transaction
@@ -43,7 +43,7 @@ def approve(request_id: int, actor: Actor, *, is_another: bool = False) -> bool:
                 " and tick that this is another one.",
                 "another",
             )
-        posting_id = ledger.fund_wallet(
+        posting_id = online.fund_wallet(
             found.store_id,
             found.amount_pesewas,
             f"Request {found.id}: {found.reference}",

@@ -4,9 +4,9 @@ each kind of posting that hangs on a payment, a refund, a payout or a dispute.
 `attempts` asks for a payment, `prompts` on a phone, `accepting` judges what the gateway says of it.
 `model` and `paid_to` are the tables, `standing` says what is owed of a payment, `paying_in` takes
 money, `of_orders` moves it with an order, `paying_back`, `paying_out` and `taken_back` give it
-away, `switch` says whether any of it is on, `cards` whether a card may pay. Who calls them, and
-when, is decided above. A payment's row is locked by its caller (`locked_payment`), after its
-order's.
+away, `wallet_debts` is what a store owes of a funding that was taken back, `switch` says whether
+any of it is on, `cards` whether a card may pay. Who calls them, and when, is decided above. A
+payment's row is locked by its caller (`locked_payment`), after its order's.
 """
 
 from core.online import prompts
@@ -16,6 +16,7 @@ from core.online.attempts import (
     Attempt,
     Payer,
     ask,
+    ask_for_wallet,
     attempt,
     by_reference,
     expires_at,
@@ -24,6 +25,7 @@ from core.online.attempts import (
     is_configured,
     next_look,
     of_order,
+    of_wallet,
     ring,
 )
 from core.online.cards import (
@@ -80,7 +82,16 @@ from core.online.switch import (
     switch_platform,
     switch_store,
 )
-from core.online.taken_back import fund_reversed, loss_of, loss_to_agent, reverse
+from core.online.taken_back import (
+    fund_reversed,
+    left_of_funding,
+    loss_of,
+    loss_to_agent,
+    reverse,
+    take_funding_back,
+    taken_of,
+)
+from core.online.wallet_debts import fund_wallet
 
 __all__ = [
     "CARD",
@@ -100,6 +111,7 @@ __all__ = [
     "Verdict",
     "Verified",
     "ask",
+    "ask_for_wallet",
     "ask_refund",
     "attempt",
     "by_reference",
@@ -114,17 +126,20 @@ __all__ = [
     "fulfil_late",
     "fund",
     "fund_reversed",
+    "fund_wallet",
     "give_back",
     "hold",
     "is_configured",
     "is_on",
     "judge",
+    "left_of_funding",
     "locked",
     "locked_payment",
     "loss_of",
     "loss_to_agent",
     "next_look",
     "of_order",
+    "of_wallet",
     "offer",
     "owe",
     "owe_of_order",
@@ -148,5 +163,7 @@ __all__ = [
     "stop_payouts",
     "switch_platform",
     "switch_store",
+    "take_funding_back",
+    "taken_of",
     "top_up",
 ]

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select
 
@@ -36,7 +37,7 @@ class Attempt:
     amount_pesewas: int
     created_at: datetime
     pays: bool
-    """Whether it pays its order."""
+    """Whether it pays its order, or went into the wallet."""
     is_fee_known: bool
     way: str = "page"
     prompted_at: datetime | None = None
@@ -86,26 +87,46 @@ def ask(order: PricedOrder, payer: Payer | None = None) -> OnlinePayment:
     """A new attempt for an order that waits for its payment, and the row that looks after it: at a
     page, or by a prompt on the phone of `payer`. Raises `IntegrityError` while another one is
     open."""
-    made = {
+    of: dict[str, Any] = {
         "store_id": order.store_id,
         "purpose": "order",
         "order_id": order.id,
-        "reference": PREFIX + secrets.token_hex(8).upper(),
-        "mode": config.current().paystack_mode,
         "amount_pesewas": order.price_pesewas,
-        "created_at": clock.now(),
     }
     if payer is not None:
-        made |= {
+        of |= {
             "way": "prompt",
             "payer_number": payer.number,
             "payer_network": payer.network,
             "payer_key": payer.key,
         }
+    return _ask(of)
+
+
+@inside_use_case
+def ask_for_wallet(store_id: int, amount_pesewas: int) -> OnlinePayment:
+    """A new attempt to pay into a wallet, and the row that looks after it. Raises `IntegrityError`
+    while another one is being opened."""
+    return _ask(
+        {
+            "store_id": store_id,
+            "purpose": "wallet",
+            "amount_pesewas": amount_pesewas,
+        }
+    )
+
+
+def _ask(of: dict[str, Any]) -> OnlinePayment:
+    made = {
+        "reference": PREFIX + secrets.token_hex(8).upper(),
+        "mode": config.current().paystack_mode,
+        "created_at": clock.now(),
+        **of,
+    }
     payment = db.session.scalars(
         insert(OnlinePayment).values(made).returning(OnlinePayment)
     ).one()
-    outbox.add("watch_payment", payment.id, store_id=order.store_id)
+    outbox.add("watch_payment", payment.id, store_id=payment.store_id)
     return payment
 
 
@@ -115,6 +136,16 @@ def of_order(order_id: int) -> Sequence[OnlinePayment]:
         select(OnlinePayment)
         .where(OnlinePayment.order_id == order_id)
         .order_by(OnlinePayment.id.desc())
+    ).all()
+
+
+def of_wallet(store_id: int, limit: int) -> Sequence[OnlinePayment]:
+    """The newest attempts to pay into a store's wallet, newest first."""
+    return db.session.scalars(
+        select(OnlinePayment)
+        .where(OnlinePayment.store_id == store_id, OnlinePayment.purpose == "wallet")
+        .order_by(OnlinePayment.id.desc())
+        .limit(limit)
     ).all()
 
 
@@ -136,7 +167,7 @@ def attempt(payment_id: int) -> Attempt:
         row.state,
         row.amount_pesewas,
         row.created_at,
-        row.pays_order_id is not None,
+        row.is_used,
         row.fees_pesewas is not None,
         row.way,
         row.prompted_at,

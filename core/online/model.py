@@ -246,6 +246,10 @@ class Dispute(Model, StoreScoped):
     amount_pesewas: Mapped[int]
     taken_pesewas: Mapped[int] = mapped_column(default=0)
     """What the gateway took, once it did."""
+    owed_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
+    """Of a funding: what the store has still to give for it (`wallet_debts`)."""
+    borne_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
+    """Of a funding: what we bear of it, by a person's word."""
     category: Mapped[str]
     state: Mapped[str] = mapped_column(default="needs_answer")
     due_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ from core.base.preconditions import inside_use_case
 from core.ledger import Kind, post
 from core.online.model import OnlinePayment, PricedOrder, Unfit
 from core.online.standing import balanced, paying
+from core.online.wallet_debts import locked_debts, settle
 
 
 @inside_use_case
@@ -44,13 +45,14 @@ def fund(
     fees_pesewas: int | None,
     actor: Actor,
 ) -> None:
-    """A payment into a wallet succeeded, and whole: the wallet has what was asked. Raises
-    `Unfit`; one that is short is a `pay_in`."""
+    """A payment into a wallet succeeded, and whole: the wallet has what was asked, and what the
+    store owes is settled out of it. Raises `Unfit`; one that is short is a `pay_in`."""
     _refuse_paid(payment, charged_pesewas, fees_pesewas)
     if payment.purpose != "wallet" or charged_pesewas < payment.amount_pesewas:
         raise Unfit(
             "Only a whole payment into a wallet funds it. Take others in as paid, and decide."
         )
+    debts = locked_debts(payment.store_id)
     payment.funded_at = clock.now()
     _take(payment, charged_pesewas, fees_pesewas)
     got = charged_pesewas - (fees_pesewas or 0)
@@ -60,6 +62,7 @@ def fund(
         ("wallet", -payment.amount_pesewas),
     ]
     _post("fund_online", payment, legs, actor)
+    settle(debts, actor)
 
 
 @inside_use_case

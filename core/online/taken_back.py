@@ -3,15 +3,17 @@ not order."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 
-from core import ledger
+from core import cases
 from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
-from core.ledger import Account, Entry, InsufficientWallet, Kind, Posting, post
-from core.online import standing
+from core.ledger import Account, Entry, Kind, Posting, post
+from core.online import standing, wallet_debts
 from core.online.model import Dispute, OnlinePayment, PricedOrder, Unfit
 from core.online.standing import balanced, locked_payment, postings
 
@@ -30,20 +32,62 @@ def reverse(dispute: Dispute, taken_pesewas: int, actor: Actor) -> None:
 
 @inside_use_case
 def fund_reversed(dispute: Dispute, taken_pesewas: int, actor: Actor) -> int:
-    """The gateway took a funding back: the wallet gives what is free in it, the rest is our loss
-    until it is settled. Returns that rest. Raises `Unfit`."""
+    """The gateway took a funding back: the wallet gives what is free in it, the rest is our loss,
+    which the store owes until it is settled. Returns that rest. Raises `Unfit`."""
     payment = _take(dispute, taken_pesewas)
     if payment.funded_at is None:
         raise Unfit("This payment did not go into a wallet.")
-    free = min(taken_pesewas, ledger.wallet_of(dispute.store_id).available_pesewas)
-    try:
-        _take_funding(dispute, taken_pesewas, free, actor)
-    except InsufficientWallet as short:
-        # spent meanwhile; the wallet is locked by now
-        free = max(0, short.available_pesewas)
-        _take_funding(dispute, taken_pesewas, free, actor)
+    free = wallet_debts.as_far_as_free(
+        dispute.store_id,
+        taken_pesewas,
+        lambda free: _take_funding(dispute, taken_pesewas, free, actor),
+    )
     _close(dispute, taken_pesewas)
+    dispute.owed_pesewas = taken_pesewas - free
+    db.session.flush()
     return taken_pesewas - free
+
+
+def taken_of(payment_ids: Sequence[int]) -> dict[int, int]:
+    """What the gateway took back of these payments, by their ids; those of which it did."""
+    if not payment_ids:
+        return {}
+    rows = db.session.execute(
+        select(Dispute.payment_id, func.sum(Dispute.taken_pesewas))
+        .where(Dispute.payment_id.in_(payment_ids), Dispute.taken_pesewas > 0)
+        .group_by(Dispute.payment_id)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def left_of_funding(payment: OnlinePayment) -> int:
+    """What the gateway may still take back of a funding."""
+    return (payment.charged_pesewas or 0) - standing.taken(payment.id)
+
+
+@inside_use_case
+def take_funding_back(payment: OnlinePayment, taken_pesewas: int, actor: Actor) -> int:
+    """So much of a funding of a locked row is gone at the gateway: booked, and a person is asked
+    about what the store owes of it. Returns that. Raises `Unfit`."""
+    dispute = Dispute(
+        store_id=payment.store_id,
+        payment_id=payment.id,
+        amount_pesewas=taken_pesewas,
+        category="reversed",
+    )
+    db.session.add(dispute)
+    db.session.flush()
+    rest = fund_reversed(dispute, taken_pesewas, actor)
+    if rest:
+        evidence = {
+            "payment": payment.reference,
+            "taken_pesewas": dispute.taken_pesewas,
+            "owed_pesewas": rest,
+        }
+        cases.open_case(
+            wallet_debts.CASE, payment.subject, evidence, store_id=payment.store_id
+        )
+    return rest
 
 
 @inside_use_case
@@ -72,6 +116,8 @@ def loss_to_agent(
         subject=payment.subject,
         n=postings(payment.subject, "loss_to_agent") + 1,
     )
+    if payment.funded_at is not None:
+        wallet_debts.given(payment, amount_pesewas)
 
 
 def loss_of(payment: OnlinePayment, order: PricedOrder | None = None) -> int:
@@ -114,6 +160,10 @@ def _take(dispute: Dispute, taken_pesewas: int) -> OnlinePayment:
         )
     if not 0 < taken_pesewas <= dispute.amount_pesewas:
         raise Unfit("Name what the gateway took: no more than is disputed.")
+    whole = payment.charged_pesewas or 0
+    is_funding = payment.funded_at is not None
+    if is_funding and standing.taken(payment.id) + taken_pesewas > whole:
+        raise Unfit("The gateway takes no more of a funding than was paid.")
     return payment
 
 

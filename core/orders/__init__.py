@@ -9,12 +9,14 @@ that it was never made (`absence`) and what follows (`resending`), every later m
 the timeline, the customer's own money (`giving_back`) and what customers tell: that they have paid
 (`telling`, found by `pay_codes`), that nothing came (`not_received`), and that nobody answers
 (`unanswered`), when an order should be there (`estimates`), what a store's people mark (`marking`,
-on hold `asides`), orders that are played without money (`testing`, left out by `real`), the queue's
-tabs (`tabs`) and filters (`filtering`), what pages read (`reading`, `held_up`, `listing`,
-`receipts`, `polling`) and find (`searching`). Callers say `orders.place`.
+on hold `asides`), what a store owes (`debts`), orders that are played without money (`testing`,
+left out by `real`), the queue's tabs (`tabs`) and filters (`filtering`), what pages read
+(`reading`, `held_up`, `listing`, `receipts`, `polling`) and find (`searching`). Callers say
+`orders.place`.
 """
 
 from core.orders import (
+    debts,
     estimates,
     giving_back,
     held_up,
@@ -214,6 +216,7 @@ __all__ = [
     "claim_together",
     "codes_in",
     "customer_words",
+    "debts",
     "draft",
     "draft_of",
     "drafted_at",

@@ -12,7 +12,7 @@ from core.availability import Now
 from core.base import clock
 from core.base.language import say
 from core.catalog import Bundle
-from core.orders import asides, pressing, refusals, sourcing
+from core.orders import asides, debts, pressing, refusals, sourcing
 from core.orders.model import Order
 from core.orders.placing import refuse_paused
 from core.orders.refusals import OrderRefused
@@ -89,7 +89,7 @@ def on_page(orders: Iterable[Order], now: Now) -> dict[str, Held]:
     where there is something.
 
     It asks what the release asks. However many they are: a statement for their bundles, one for
-    each paused network, and two for the wallet where a press was not carried out.
+    each paused network, and three for the wallet where a press was not carried out.
     """
     new = [order for order in orders if is_new(order)]
     left = pressing.free_pesewas() if any(order.release_refused for order in new) else 0
@@ -109,6 +109,7 @@ def of_new(
         network: _refusal(refuse_paused, network, now)
         for network in {order.network for order in new}
     }
+    owes = _owes(new)
     found = {}
     for order in new:
         refusal = _refusal(asides.refuse, order)
@@ -121,10 +122,18 @@ def of_new(
         if refusal is None and not order.release_refused:
             continue
         word, sentence = (refusal.word, refusal.sentence) if refusal else ("", "")
-        held = Held(word, sentence, _not_sent(order, sentence, free_pesewas))
+        held = Held(word, sentence, _not_sent(order, sentence or owes, free_pesewas))
         if held != Held():
             found[order.code] = held
     return found
+
+
+def _owes(new: Sequence[Order]) -> str:
+    """What their store owes, asked only where a press was not carried out; empty where nothing."""
+    for order in new:
+        if order.release_refused:
+            return debts.sentence_now(order.store_id)
+    return ""
 
 
 def _not_sent(order: Order, cannot: str, left_pesewas: int) -> str:

@@ -66,6 +66,12 @@ class OnHold(OrderRefused):
     word = "On hold"
 
 
+class StoreOwes(OrderRefused):
+    """Its store owes a part of a wallet funding that was taken back."""
+
+    word = "Wallet owes"
+
+
 class NotBuyable(OrderRefused):
     """It cannot be bought at the supplier now. `stop` says why and since when."""
 

@@ -12,7 +12,7 @@ from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.language import later, say
 from core.base.preconditions import inside_use_case
-from core.orders import asides, refusals, sourcing
+from core.orders import asides, debts, refusals, sourcing
 from core.orders.advancing import move
 from core.orders.codes import read_code
 from core.orders.model import Order
@@ -138,7 +138,7 @@ def refuse(order: Order, now: availability.Now) -> None:
     if order.state != "pending":
         label = AGENT_LABELS[order.state].lower()
         raise refusals.Over(f"This order is {label}: it cannot be processed.")
-    asides.refuse(order)
+    _refuse_kept_back(order)
     if order.is_test:
         return  # nothing is bought for it
     refuse_paused(order.network, now)
@@ -154,9 +154,10 @@ def put_in_line(
     """A locked pending order goes in line: its agent price held, a row in the outbox, and why it
     must wait, if it must.
 
-    `now` is what can be bought. Raises `OnHold`, whatever road led here, and `InsufficientWallet`.
+    `now` is what can be bought. Raises `OnHold` and `StoreOwes`, whatever road led here, and
+    `InsufficientWallet`.
     """
-    asides.refuse(order)
+    _refuse_kept_back(order)
     if actor.kind == "agent":
         order.taken_by, order.taken_at = actor.name, clock.now()
     estimate = now.to_keep(order.network, order.bundle_id)
@@ -188,6 +189,12 @@ def put_in_line(
             f"Waiting: {WAIT_TEXT[stop.reason]}, since {clock.shown(stop.since)}.",
         )
     have_looked_at(order)
+
+
+def _refuse_kept_back(order: Order) -> None:
+    """What keeps an order back that the supplier has nothing to do with."""
+    asides.refuse(order)
+    debts.refuse(order)
 
 
 @inside_use_case

@@ -65,6 +65,23 @@ ROWS: dict[str, tuple[str, str]] = {
         WHERE (p.state = 'paid') <> (b.id IS NOT NULL)
         """,
     ),
+    "fundings_taken_back": (
+        "Fundings taken back whose wallet gave something else than what neither the store owes nor we bear",
+        """
+        SELECT p.id FROM online_payments p JOIN LATERAL (
+          SELECT sum(taken_pesewas) AS taken, sum(owed_pesewas + borne_pesewas) AS ours FROM disputes d
+          WHERE d.payment_id = p.id
+        ) d ON d.taken IS NOT NULL
+        LEFT JOIN LATERAL (
+          SELECT coalesce(-sum(e.amount_pesewas) FILTER (WHERE a.name = 'gateway'), 0) AS taken,
+            coalesce(sum(e.amount_pesewas) FILTER (WHERE a.name = 'dispute_loss'), 0) AS ours
+          FROM postings b JOIN entries e ON e.posting_id = b.id JOIN accounts a ON a.id = e.account_id
+          WHERE b.kind = 'loss_to_agent' AND b.subject = 'payment:' || p.id OR b.kind = 'fund_reversed'
+            AND b.subject IN (SELECT 'dispute:' || x.id FROM disputes x WHERE x.payment_id = p.id)
+        ) b ON p.funded_at IS NOT NULL
+        WHERE CASE WHEN p.funded_at IS NULL THEN d.ours <> 0 ELSE (d.taken, d.ours) <> (b.taken, b.ours) END
+        """,
+    ),
     "refunds_booked": (
         "Refunds whose state is not what was booked for them",
         """

@@ -3,16 +3,17 @@
 With it go the postings, the timeline line with the person's name, the closing of the case and the
 audit line. A press that comes twice, or from two people at once, finds the case closed and is
 refused. Locks are taken in one order everywhere: order, its outbox row, `supplier_state`, case,
-accounts (docs/architecture.md, Locks).
+accounts (docs/architecture.md, Locks); the payment of a case about no order before all of these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import select
 
-from core import audit, cases, ledger, orders, outbox, reconcile
+from core import audit, cases, ledger, online, orders, outbox, reconcile
 from core.audit import Actor
 from core.base import clock, money
 from core.base.db import db, transaction
@@ -20,8 +21,8 @@ from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import by_hand
-from core.settling import legality, online_rules, paying_back, table
-from core.settling.facts import ActionRefused, Facts, other_amount
+from core.settling import fundings, legality, paying_back, table
+from core.settling.facts import ActionRefused, Facts, other_amount, payment_of
 from core.settling.press import Press, tell
 from core.supplier import supply
 
@@ -109,11 +110,14 @@ def _locked(case_id: int) -> Facts:
     """A case and all that its settling rests on, locked in the one order."""
     session = db.session
     found = session.execute(
-        select(Case.id, Case.order_id).where(Case.id == case_id)
+        select(Case.id, Case.order_id, Case.subject).where(Case.id == case_id)
     ).one_or_none()
     if found is None:
         raise NoSuchCase
     order, row = None, None
+    if found.order_id is None and found.subject.startswith("payment:"):
+        # as the worker has it, which opens cases under this lock
+        online.locked_payment(int(found.subject.partition(":")[2]))
     if found.order_id is not None:
         order = orders.locked(found.order_id)
         row = outbox.of_order(order.id, lock=True)
@@ -207,6 +211,10 @@ def _accept_gain(press: Press) -> str:
     return f"{press.amount} more in the float is accepted as a gain."
 
 
+def _of_funding(deed: fundings.Deed, press: Press) -> str:
+    return deed(press.facts.case, press.amount_pesewas, press.actor)
+
+
 def _close(press: Press) -> str:
     if press.facts.order is not None:
         tell(press, f"looked at it and closed the case “{press.facts.case.title}”.")
@@ -224,6 +232,9 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "deliver": paying_back.deliver,
     "refund": paying_back.refund,
     "expire": paying_back.expire,
+    "take_funding": partial(_of_funding, fundings.take_back),
+    "settle_debt": partial(_of_funding, fundings.settle),
+    "bear_loss": partial(_of_funding, fundings.bear),
     "close": _close,
 }
 
@@ -246,11 +257,12 @@ def _clear_break(press: Press) -> None:
 def _made_since(newest_id: int, press: Press) -> list[int]:
     """The postings of this press: of its order, whose row is locked, of its payment and the order
     which that pays, or the one that moved the float alone."""
-    order, subject = press.facts.order, press.facts.case.subject
+    order = press.facts.order
     query = select(Posting.id).where(Posting.id > newest_id)
-    if payment := online_rules.payment_of(press.facts.case):
+    if payment := payment_of(press.facts.case):
         of_paid = Posting.order_id == payment.pays_order_id
-        query = query.where((Posting.subject == subject) | of_paid)
+        of_it = Posting.subject.in_(fundings.subjects(press.facts.case))
+        query = query.where(of_it | of_paid)
     elif order is not None:
         query = query.where(Posting.order_id == order.id)
     else:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.base import money
+from core.base.db import db
 from core.base.refusal import Refusal
 from core.cases import Case
+from core.online import OnlinePayment
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.supplier.supply import SupplierState
@@ -45,3 +47,11 @@ def order_of(facts: Facts) -> Order:
     if facts.order is None:
         raise ActionRefused("This case is about no order.")
     return facts.order
+
+
+def payment_of(case: Case) -> OnlinePayment | None:
+    """The online payment that a case is about; None when it is about something else."""
+    kind, _, number = case.subject.partition(":")
+    if kind != "payment":
+        return None
+    return db.session.get(OnlinePayment, int(number))

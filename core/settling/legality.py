@@ -17,7 +17,7 @@ from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.ledger import Posting
 from core.orders import Order
-from core.settling import online_rules, table
+from core.settling import of_fundings, online_rules, table
 from core.settling.facts import ActionRefused, Facts, NotYet, order_of
 from core.settling.table import Action, Way
 from core.supplier.supply import SupplierState
@@ -191,8 +191,8 @@ def _refuse_unless_certainly_over(order: Order, what: str) -> None:
     )
 
 
-def _close(_facts: Facts) -> None:
-    return None
+def _close(facts: Facts) -> None:
+    of_fundings.refuse_open_debt(facts)
 
 
 _RULES: dict[Action, Callable[[Facts], int | None]] = {
@@ -208,6 +208,9 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "deliver": online_rules.deliver,
     "refund": online_rules.refund,
     "expire": online_rules.expire,
+    "take_funding": of_fundings.take_funding,
+    "settle_debt": of_fundings.settle_debt,
+    "bear_loss": of_fundings.bear_loss,
     "close": _close,
 }
 

@@ -4,11 +4,9 @@ of `legality`."""
 from __future__ import annotations
 
 from core import cases, online, orders
-from core.base.db import db
-from core.cases import Case
-from core.online import OnlinePayment, refund_lists
+from core.online import refund_lists
 from core.orders import anew
-from core.settling.facts import ActionRefused, Facts, NotYet, order_of
+from core.settling.facts import ActionRefused, Facts, NotYet, order_of, payment_of
 
 
 def owe_back(facts: Facts) -> int:
@@ -60,11 +58,3 @@ def refund(facts: Facts) -> int:
             "A refund of this payment is under way. Wait until it is over."
         )
     return owed
-
-
-def payment_of(case: Case) -> OnlinePayment | None:
-    """The online payment that a case is about; None when it is about something else."""
-    kind, _, number = case.subject.partition(":")
-    if kind != "payment":
-        return None
-    return db.session.get(OnlinePayment, int(number))

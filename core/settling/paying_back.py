@@ -11,8 +11,7 @@ from core.cases import Case
 from core.online import OnlinePayment, refund_lists, refunds
 from core.online.refund_lists import Reason
 from core.orders import anew, releasing
-from core.settling import online_rules
-from core.settling.facts import ActionRefused
+from core.settling.facts import ActionRefused, payment_of
 from core.settling.press import Press, tell
 
 _REASONS: dict[str, Reason] = {"paid_twice": "double", "paid_short": "short"}
@@ -75,12 +74,14 @@ def _goes_back(press: Press, payment: OnlinePayment, reason: Reason) -> str:
     except online.Unfit as refusal:
         raise ActionRefused(refusal.sentence) from refusal
     online.ring(payment)
+    if press.facts.order is None:  # it was to go into a wallet
+        return f"{press.amount} goes back to who paid by the gateway."
     press.order.version += 1
     tell(press, "the customer's payment goes back to them.")
     return f"{press.amount} goes back to the customer by the gateway."
 
 
 def _locked(case: Case) -> OnlinePayment:
-    payment = online_rules.payment_of(case)
+    payment = payment_of(case)
     assert payment is not None
     return online.locked_payment(payment.id)

@@ -25,6 +25,9 @@ Action = Literal[
     "deliver",
     "refund",
     "expire",
+    "take_funding",
+    "settle_debt",
+    "bear_loss",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -41,6 +44,9 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "deliver",
         "refund",
         "expire",
+        "take_funding",
+        "settle_debt",
+        "bear_loss",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -164,6 +170,12 @@ TABLE: tuple[Way, ...] = (
     _close("paid_short"),
     _close("paid_unfit"),
     _close("payment_reversed"),
+    Way(
+        "payment_disputed",
+        "take_funding",
+        ("fund_reversed",),
+        "the payment went into a wallet, and the gateway has taken it back",
+    ),
     _close("payment_disputed"),
     Way(
         "payment_unwatched",
@@ -172,6 +184,15 @@ TABLE: tuple[Way, ...] = (
         "the order waits for its payment, and there is no gateway to ask",
     ),
     _close("payment_unwatched"),
+    Way(
+        "funding_reversed",
+        "settle_debt",
+        ("fund_reversed",),
+        "the wallet has free what the store still owes",
+    ),
+    Way("funding_reversed", "bear_loss", (), "the store still owes something of it"),
+    Way("funding_reversed", "close", (), "the store owes nothing of it any more"),
+    _close("payment_broken"),
     _close("payment_odd"),
     _refund("refund_failed"),
     _close("refund_failed"),

@@ -1,11 +1,20 @@
-"""Taking money online, where a payment meets its order: what customers do (`asking`), what becomes
+"""Taking money online, where a payment meets its order, or a wallet (`funding` asks for it,
+`into_wallets` is what becomes of it): what customers do (`asking`), what becomes
 of an attempt once the gateway was asked (`judging`), the same of a prompt on a phone (`prompts`),
 what each verdict does (`deeds`), what is done where no gateway can be asked (`unwatched`), what the
 platform's people see (`listing`), how attempts ended (`ends`), all of one payment (`story`), what a
 store's people see (`own_lists`), sums by day (`by_day`) and a store's own switch (`switching`). The
 rule itself and the books are `core.online`'s."""
 
-from core.taking import by_day, ends, own_lists, prompts, story
+from core.taking import (
+    by_day,
+    ends,
+    funding,
+    into_wallets,
+    own_lists,
+    prompts,
+    story,
+)
 from core.taking.asking import (
     disputed,
     may_be_asked,
@@ -39,6 +48,8 @@ __all__ = [
     "end_unasked",
     "ends",
     "expire",
+    "funding",
+    "into_wallets",
     "items",
     "may_be_asked",
     "may_try",

@@ -117,6 +117,8 @@ def disputed(reference: str, event: str) -> bool:
         store_id=payment.store_id,
         order_id=payment.order_id,
     )
+    if payment.order_id is None:
+        online.ring(payment)  # taken back already, it leaves the wallet at once
     return True
 
 

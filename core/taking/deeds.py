@@ -54,11 +54,17 @@ def _accept(payment: OnlinePayment, order: Order, found: Verified) -> None:
     )
 
 
-def _know(payment: OnlinePayment, _order: Order, found: Verified) -> None:
+@inside_use_case
+def know(payment: OnlinePayment, found: Verified) -> None:
+    """What the gateway's record of a payment says that was not known before."""
     if payment.gateway_id is None and (found.gateway_id or MOST_ID + 1) <= MOST_ID:
         payment.gateway_id = found.gateway_id
     if payment.fees_pesewas is None and found.fees_pesewas is not None:
         online.fee_found(payment, found.fees_pesewas, SYSTEM)
+
+
+def _know(payment: OnlinePayment, _order: Order, found: Verified) -> None:
+    know(payment, found)
 
 
 def _fail(payment: OnlinePayment, order: Order, found: Verified) -> None:
@@ -72,42 +78,38 @@ def _fail(payment: OnlinePayment, order: Order, found: Verified) -> None:
 def _come_late(payment: OnlinePayment, order: Order, found: Verified) -> None:
     """What becomes of the money is a person's word: the case offers to owe it back."""
     _pay_in(payment, found)
-    _ask_person("paid_late", payment, order, found)
+    ask_person("paid_late", payment, order, found)
 
 
 def _come_twice(payment: OnlinePayment, order: Order, found: Verified) -> None:
     _pay_in(payment, found)
     online.owe(payment, SYSTEM)
-    _ask_person("paid_twice", payment, order, found)
+    ask_person("paid_twice", payment, order, found)
 
 
 def _come_short(payment: OnlinePayment, order: Order, found: Verified) -> None:
     _pay_in(payment, found)
     online.owe(payment, SYSTEM)
-    _ask_person("paid_short", payment, order, found)
+    ask_person("paid_short", payment, order, found)
 
 
 def _refuse(payment: OnlinePayment, order: Order, found: Verified) -> None:
     """No money of ours: nothing is booked."""
     if payment.state != "refused":
         payment.state, payment.ended_at = "refused", clock.now()
-        _ask_person("paid_unfit", payment, order, found)
+        ask_person("paid_unfit", payment, order, found)
 
 
 def _see_reversed(payment: OnlinePayment, order: Order, found: Verified) -> None:
     """Unless a refund of ours did it."""
     if payment.state == "paid":
-        _know(payment, order, found)
-    is_ours = select(online.GatewayRefund.id).where(
-        online.GatewayRefund.payment_id == payment.id,
-        online.GatewayRefund.state.in_(("submitting", "open", "done")),
-    )
-    if db.session.scalar(is_ours.limit(1)) is None:
-        _ask_person("payment_reversed", payment, order, found)
+        know(payment, found)
+    if not has_refund(payment):
+        ask_person("payment_reversed", payment, order, found)
 
 
 def _see_odd(payment: OnlinePayment, order: Order, found: Verified) -> None:
-    _ask_person("payment_odd", payment, order, found)
+    ask_person("payment_odd", payment, order, found)
 
 
 _DEEDS: dict[Verdict, Callable[[OnlinePayment, Order, Verified], None]] = {
@@ -123,7 +125,19 @@ _DEEDS: dict[Verdict, Callable[[OnlinePayment, Order, Verified], None]] = {
 }
 
 
-def _pay_in(payment: OnlinePayment, found: Verified, pays: Order | None = None) -> None:
+def has_refund(payment: OnlinePayment) -> bool:
+    """Whether a refund of ours may have taken a payment back."""
+    is_ours = select(online.GatewayRefund.id).where(
+        online.GatewayRefund.payment_id == payment.id,
+        online.GatewayRefund.state.in_(("submitting", "open", "done")),
+    )
+    return db.session.scalar(is_ours.limit(1)) is not None
+
+
+@inside_use_case
+def noted(payment: OnlinePayment, found: Verified) -> tuple[int, int | None]:
+    """What was charged of a payment that succeeded, and its fees if they are known; how it was paid
+    is kept with it."""
     charged = found.charged_pesewas or 0
     fees = found.fees_pesewas
     if fees is not None and fees > charged:
@@ -131,13 +145,20 @@ def _pay_in(payment: OnlinePayment, found: Verified, pays: Order | None = None) 
     payment.channel = found.channel[:40] or None
     if found.gateway_id is not None and found.gateway_id <= MOST_ID:
         payment.gateway_id = found.gateway_id
+    return charged, fees
+
+
+def _pay_in(payment: OnlinePayment, found: Verified, pays: Order | None = None) -> None:
+    charged, fees = noted(payment, found)
     online.pay_in(payment, charged, fees, SYSTEM, pays)
 
 
-def _ask_person(
-    kind: str, payment: OnlinePayment, order: Order, found: Verified
+@inside_use_case
+def ask_person(
+    kind: str, payment: OnlinePayment, order: Order | None, found: Verified
 ) -> None:
-    """A case of its own for each payment, said on its order's timeline once."""
+    """A case of its own for each payment, said on its order's timeline once. No order: it was to go
+    into a wallet."""
     evidence: dict[str, Any] = {
         "payment": payment.reference,
         "asked_pesewas": payment.amount_pesewas,
@@ -146,17 +167,18 @@ def _ask_person(
         "currency": found.currency,
         "world": found.mode,
         "gateway_says": found.raw_word,
-        "order_is": order.state,
     }
+    if order is not None:
+        evidence["order_is"] = order.state
     is_new = not cases.is_open(kind, payment.subject)
     cases.open_case(
         kind,
         payment.subject,
         evidence,
-        store_id=order.store_id,
-        order_id=order.id,
+        store_id=payment.store_id,
+        order_id=payment.order_id,
     )
-    if is_new:
+    if is_new and order is not None:
         tell(order, f"A person will look at this: {cases.KINDS[kind]}.", kind="case")
 
 

@@ -40,9 +40,19 @@ class Standing:
 
 
 @needs_across_stores
-def newest(before_id: int | None, limit: int) -> list[Line]:
-    """The newest attempts of all stores, or those before one."""
-    return found(lines(), before_id, limit)
+def newest(
+    before_id: int | None,
+    limit: int,
+    purpose: str | None = None,
+    store_id: int | None = None,
+) -> list[Line]:
+    """The newest attempts of all stores, or those before one; of one purpose, or of one store."""
+    query = lines()
+    if purpose is not None:
+        query = query.where(OnlinePayment.purpose == purpose)
+    if store_id is not None:
+        query = query.where(OnlinePayment.store_id == store_id)
+    return found(query, before_id, limit)
 
 
 def lines() -> Select[OnlinePayment, str, str, str]:

@@ -53,6 +53,7 @@ OF_A_STORE = (
     "customer_id",
     "request_id",
     "payout_id",
+    "payment_id",
     "member_id",
     "invitation_id",
 )
@@ -182,6 +183,7 @@ def things(
             "customer_id": str(_one(slug, "customers")),
             "request_id": str(_one(slug, "fund_requests")),
             "payout_id": str(_payout(slug)),
+            "payment_id": str(_payment(slug)),
             "invitation_id": str(_one(slug, "invitations")),
             "member_id": str(_member(slug)),
         }
@@ -192,7 +194,7 @@ def things(
     )
     rest = dict.fromkeys(NOT_OF_A_STORE, "1") | {"kind": "phone", "slug": "kofi"}
     nobodys = {"code": "ZZZZZZZZZZ", "batch_id": "999999", "message_id": "999999"}
-    nobodys |= {"payout_id": "999999"}
+    nobodys |= {"payout_id": "999999", "payment_id": "999999"}
     nobodys |= {"member_id": "999999", "invitation_id": "999999"}
     nobodys |= {"draft_id": "0" * 22, "customer_id": "999999", "request_id": "999999"}
     return Things(of("ama") | rest, of("kofi") | rest, nobodys | rest)
@@ -214,6 +216,16 @@ def _payout(slug: str) -> Any:
         f" WHERE slug = '{slug}'"
     )
     return _one(slug, "payouts")
+
+
+def _payment(slug: str) -> Any:
+    """A payment into the wallet that nobody made."""
+    tables_owner.execute(
+        "INSERT INTO online_payments (store_id, purpose, reference, mode, amount_pesewas, state,"
+        " created_at, ended_at) SELECT id, 'wallet', 'MK-P-OF-' || id, 'test', 5000, 'ended', now(),"
+        f" now() FROM stores WHERE slug = '{slug}'"
+    )
+    return _one(slug, "online_payments")
 
 
 def _member(slug: str) -> Any:

@@ -265,6 +265,8 @@ GUARDED = [
     ("GET", "/terms"), ("POST", "/terms"), ("GET", "/share"), ("GET", "/share/qr.svg"),
     ("GET", "/share/poster"), ("GET", "/earnings"), ("GET", "/earnings.csv"),
     ("GET", "/wallet/funding"), ("POST", "/wallet/funding"),
+    ("GET", "/wallet/online"), ("POST", "/wallet/online"), ("GET", "/wallet/online/K7QM2XR94T"),
+    ("GET", "/wallet/online/K7QM2XR94T/back"),
     ("POST", "/wallet/funding/K7QM2XR94T/withdraw"), ("GET", "/customers"),
     ("GET", "/customers/K7QM2XR94T"), ("POST", "/customers/K7QM2XR94T"),
     ("POST", "/customers/K7QM2XR94T/number"), ("POST", "/customers/K7QM2XR94T/block"),

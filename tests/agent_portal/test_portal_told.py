@@ -243,4 +243,4 @@ def test_nobody_writes_a_spreadsheet_beside_the_one_that_guards_its_cells() -> N
         for path in (root / room).rglob("*.py")
         if "csv.writer" in path.read_text()
     ]
-    assert writers == ["agent_portal/sheet.py"]
+    assert writers == ["core/base/sheets.py"]

@@ -168,6 +168,13 @@ DAMAGE = [
     ("payouts_open", PAYOUT, "SELECT 'ama'"),
     ("payments_booked", PAYMENT.format(500), "SELECT 77"),
     (
+        "fundings_taken_back",
+        PAYMENT.format(500)
+        + """; INSERT INTO disputes (store_id, payment_id, amount_pesewas, taken_pesewas, owed_pesewas, category, state,
+        made_at) SELECT id, 77, 1, 1, 1, 'x', 'lost', now() FROM stores WHERE slug = 'ama'""",
+        "SELECT 77",
+    ),
+    (
         "refunds_booked",
         """INSERT INTO gateway_refunds (id, store_id, payment_id, n, amount_pesewas, reason, state, asked_by, asked_at)
         SELECT 77, id, 77, 1, 1, 'late', 'done', 'x', now() FROM stores WHERE slug = 'ama'""",

@@ -45,8 +45,10 @@ PAYMENT_KINDS = (
     "paid_unfit",
     "payment_reversed",
     "payment_odd",
+    "payment_broken",
     "payment_disputed",
     "payment_unwatched",
+    "funding_reversed",
     "refund_failed",
     "refund_details",
     "refund_poor",
@@ -54,7 +56,7 @@ PAYMENT_KINDS = (
     "refund_late",
 )
 """Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and
-test_late_and_short.py, where they come about."""
+test_late_and_short.py and test_funding_online.py, where they come about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )
@@ -128,6 +130,8 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         ("supplier_money", "write_off"),
         ("paid_late", "owe_back"),
         ("paid_late", "deliver"),
+        ("payment_disputed", "take_funding"),
+        ("funding_reversed", "settle_debt"),
         ("unexpected_charge", "accept_loss"),
         ("float_funded", "confirm_funding"),
         ("float_funded", "accept_gain"),
@@ -176,9 +180,11 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
         desk.press(999_999, "close")
 
 
-@pytest.mark.parametrize(
-    "action", sorted(settling.NEEDS_WORDS - {"owe_back", "deliver", "refund", "expire"})
-)
+OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire"}
+OF_PAYMENTS |= {"take_funding", "settle_debt", "bear_loss"}
+
+
+@pytest.mark.parametrize("action", sorted(settling.NEEDS_WORDS - OF_PAYMENTS))
 def test_a_person_says_why(desk: Desk, action: str) -> None:
     kind = next(way.kind for way in settling.TABLE if way.action == action)
     state = {"late_success": "reversed", "supplier_money": "given_back"}.get(

@@ -18,7 +18,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from core import cases, catalog, leases, online, orders, outbox, proof, stores
+from core import (
+    cases,
+    catalog,
+    leases,
+    ledger,
+    online,
+    orders,
+    outbox,
+    proof,
+    stores,
+    taking,
+)
+from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db
 from core.cases import Case
@@ -39,6 +51,7 @@ SWITCH = (
     "UPDATE store_bundles SET price_pesewas = price_pesewas + 200",
 )
 SETTINGS = {"paystack_secret_key": TEST_KEY, "paystack_mode": "test"}
+AMA = Actor("agent", "Ama")
 _numbers = itertools.count(1)
 
 
@@ -107,6 +120,50 @@ class Till:
         self.work()
         assert self.attempts(order)[0].state == "open"
         return order
+
+    def fund(self, pesewas: int = 5_000) -> int:
+        """An attempt to pay so much into ama's wallet, as the press makes it; its id."""
+        with self.inside():
+            store = stores.by_slug("ama")
+            assert store is not None
+            asked = taking.funding.Ask.parse(f"{pesewas / 100:.2f}")
+            assert not asked.problems
+            return taking.funding.ask(store, asked, AMA).id
+
+    def funded(self, pesewas: int = 5_000) -> OnlinePayment:
+        """One that is paid and in the wallet."""
+        payment_id = self.fund(pesewas)
+        self.work()
+        self.pay(self.attempt(payment_id).reference)
+        self.pass_by(61)
+        found = self.attempt(payment_id)
+        assert found.funded_at is not None
+        return found
+
+    def attempt(self, payment_id: int) -> OnlinePayment:
+        """An attempt as it is now."""
+        with self.inside():
+            db.session.rollback()
+            return db.session.get_one(OnlinePayment, payment_id)
+
+    def wallet(self) -> int:
+        """What is free in ama's wallet, in pesewas."""
+        return -self.store_balance("wallet")
+
+    def empty_wallet(self, *, but: int = 0) -> None:
+        """As though it was spent."""
+        with self.across():
+            store = stores.by_slug("ama")
+            assert store is not None
+            ledger.take_back(store.id, self.wallet() - but, "spent", AMA)
+
+    def lose(self, reference: str, pesewas: int | None = None) -> None:
+        """The payer disputes it at the gateway, nobody answers, and the money is gone."""
+        body: dict[str, Any] = {"reference": reference, "world": "test"}
+        if pesewas is not None:
+            body["amount"] = pesewas
+        made = self.tools.post("/sandbox/dispute", json=body).json()
+        self._tool("/act", kind="dispute", act="expire", world="test", id=made["id"])
 
     def work(self) -> int:
         """Look after every payment that is due, as the relay and the worker would. Returns how many
