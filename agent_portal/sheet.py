@@ -1,57 +1,25 @@
-"""Files for spreadsheets: CSV in UTF-8 with its mark, as every page of the portal gives them.
-
-Decides what a cell may be: a text is never taken for a formula, an amount is a number. Pages hand
-over texts and `amount`s and never write a cell themselves.
-"""
+"""Files for spreadsheets, as every page of the portal gives them. What a cell may be is decided in
+`core.base.cells`."""
 
 from __future__ import annotations
-
-import csv
-import io
-from decimal import Decimal
 
 from flask import Response, g
 
 from core.base import clock
+from core.base.cells import Cell, Table, amount
 
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
-_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
-Cell = str | int | Decimal
-
-
-def amount(pesewas: int) -> Decimal:
-    """An amount in cedis as a spreadsheet reads it: a plain minus, no thousands separator."""
-    return Decimal(pesewas).scaleb(-2)
+__all__ = ["Cell", "Sheet", "amount"]
 
 
-class Sheet:
+class Sheet(Table):
     """A file that grows by rows."""
-
-    def __init__(self, *head: str) -> None:
-        self._out = io.StringIO()
-        self._rows = csv.writer(self._out)
-        self.row(*head)
-
-    def row(self, *cells: Cell) -> None:
-        """One row, of no cells for an empty line."""
-        self._rows.writerow([_safe(cell) for cell in cells])
 
     def answer(self, what: str) -> Response:
         """The file, named after the store, `what` is in it, and the day."""
         today = clock.now().astimezone(clock.ACCRA).date()
         name = f"{g.store.slug}-{what}-{today}.csv"
         return Response(
-            _MARK + self._out.getvalue(),
+            self.text(),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
-
-
-def _safe(cell: Cell) -> Cell:
-    """A text that a spreadsheet would calculate is marked as text. Blanks before do not hide it:
-    some programs take them off."""
-    if isinstance(cell, str) and (
-        cell.startswith(RISKY) or cell.lstrip().startswith(RISKY)
-    ):
-        return f"'{cell}"
-    return cell
