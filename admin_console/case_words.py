@@ -48,6 +48,10 @@ SHORT = {
     "payout_broken": "Payouts: our errors",
     "payouts_refused": "Payouts refused",
     "gateway_balance": "Gateway's balance",
+    "payments_lost": "Lost payments",
+    "payments_unlisted": "Unlisted payments",
+    "payments_differ": "Payments differ",
+    "settlement_differs": "Settlements differ",
 }
 
 _BUTTONS: dict[Action, str] = {

@@ -45,6 +45,7 @@ Kind = Literal[
     "check_payout_account",
     "send_payout",
     "read_gateway",
+    "compare_gateway",
 ]
 SUBJECTS: dict[
     str,
@@ -60,6 +61,7 @@ SUBJECTS: dict[
     "check_payout_account": "payout_account",
     "send_payout": "payout",
     "read_gateway": "platform",
+    "compare_gateway": "platform",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)

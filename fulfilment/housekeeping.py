@@ -8,7 +8,16 @@ from datetime import datetime
 
 import structlog
 
-from core import clock_changes, leases, notices, online, orders, payouts, pruning
+from core import (
+    clock_changes,
+    gateway_days,
+    leases,
+    notices,
+    online,
+    orders,
+    payouts,
+    pruning,
+)
 from core.accounts import guessing, invitations, logins, new_devices
 from core.base import clock, config, heartbeats
 from core.base.preconditions import needs_across_stores
@@ -113,6 +122,13 @@ def each_minute() -> None:
 def wants_gateway() -> bool:
     """Whether the gateway's balance is to be read now and then."""
     return bool(config.current().paystack_secret_key) and online.platform_is_on()
+
+
+@needs_across_stores
+def wants_days() -> bool:
+    """Whether a day is to be compared with the gateway's lists now."""
+    is_used = online.platform_is_on() or gateway_days.is_any()
+    return online.is_configured() and is_used and gateway_days.plan()
 
 
 @needs_across_stores

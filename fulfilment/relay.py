@@ -24,7 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock_changes, leases, orders, outbox, reconcile
+from core import clock_changes, gateway_days, leases, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.base import clock, config, heartbeats, tenancy
 from core.base.db import db
@@ -122,6 +122,8 @@ def run(app: Flask, stop: threading.Event) -> None:
                 heartbeats.record("relay")
                 if clock.now() >= drafts_at:
                     housekeeping.each_minute()
+                    if housekeeping.wants_days():
+                        _ask_when_old(gateway_days.WORK, settings.gateway_days_every_s)
                     drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
                     housekeeping.tidy()

@@ -58,7 +58,12 @@ _FREE = OutboxRow.kind.in_(("prove_books", "play_test_order"))
 _NOTICE = OutboxRow.kind == "notify_device"
 _PAYMENT = OutboxRow.kind == "watch_payment"
 """It has a line of its own, and takes none of the supplier's calls."""
-PAYOUTS = ("check_payout_account", "send_payout", "read_gateway")
+PAYOUTS = (
+    "check_payout_account",
+    "send_payout",
+    "read_gateway",
+    "compare_gateway",
+)
 """What asks the gateway about payouts: none of the supplier's calls."""
 _PAYOUT = OutboxRow.kind.in_(PAYOUTS)
 _WHOSE_TURN: dict[Turn, ColumnElement[bool]] = {

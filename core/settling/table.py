@@ -167,6 +167,10 @@ TABLE: tuple[Way, ...] = (
     _close("payout_broken"),
     _close("payouts_refused"),
     _close("gateway_balance"),
+    _close("payments_lost"),
+    _close("payments_unlisted"),
+    _close("payments_differ"),
+    _close("settlement_differs"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (

@@ -37,6 +37,10 @@ PLATFORM_KINDS = (
     "payout_broken",
     "payouts_refused",
     "gateway_balance",
+    "payments_lost",
+    "payments_unlisted",
+    "payments_differ",
+    "settlement_differs",
 )
 PAYMENT_KINDS = (
     "paid_late",
