@@ -65,6 +65,7 @@ _BUTTONS: dict[Action, str] = {
     "confirm_funding": "Yes, funded: book {amount}",
     "owe_back": "Give the customer {amount} back",
     "refund": "Refund {amount}",
+    "adopt_refund": "Count {amount} as given back",
     "close": "Close with words",
 }
 
@@ -73,6 +74,7 @@ _LATER: dict[Action, str] = {
     "give_back": "Giving the money back",
     "accept_loss": "Accepting the loss",
     "accept_gain": "Accepting the gain",
+    "adopt_refund": "Counting it as given back",
 }
 
 

@@ -5,10 +5,12 @@ Decides words only. Which actions are legal, and their amounts, come from `core.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from admin_console.case_words import was_never_bought
 from core import ledger, reconcile
 from core.base import money
-from core.settling import Choice, Facts, charge_of
+from core.settling import Action, Choice, Facts, charge_of
 
 
 def effects(choice: Choice, facts: Facts) -> list[str]:
@@ -70,16 +72,8 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 f"{booked}Our books give {amount} up as a loss.",
                 "The agent keeps the money that went back. The order keeps its state.",
             ]
-        case "owe_back":
-            return [
-                f"{amount} of this payment is owed back to who paid. It pays no order after that.",
-                "It goes back to the number it was paid from.",
-            ]
-        case "refund":
-            return [
-                f"The gateway is asked to send {amount} back to where it was paid from.",
-                "It may take up to ten working days. What does not arrive comes back as a case.",
-            ]
+        case "owe_back" | "refund" | "adopt_refund":
+            return _OF_PAYMENTS[choice.action](amount)
         case "confirm_funding":
             return [
                 (
@@ -119,6 +113,23 @@ def effects(choice: Choice, facts: Facts) -> list[str]:
                 ),
             ]
     return []
+
+
+_OF_PAYMENTS: dict[Action, Callable[[str], list[str]]] = {
+    "owe_back": lambda amount: [
+        f"{amount} of this payment is owed back to who paid. It pays no order after that.",
+        "It goes back to the number it was paid from.",
+    ],
+    "refund": lambda amount: [
+        f"The gateway is asked to send {amount} back to where it was paid from.",
+        "It may take up to ten working days. What does not arrive comes back as a case.",
+    ],
+    "adopt_refund": lambda amount: [
+        f"The {amount} that somebody gave back at the gateway itself count as given back.",
+        "They are booked once the gateway says that they are done.",
+        "The refund of ours that waits is not sent; what is owed beyond goes back by itself.",
+    ],
+}
 
 
 def _of_failed_orders(choice: Choice) -> list[str]:

@@ -63,6 +63,7 @@ ACTIONS: dict[Action, str] = {
     "accept_gain": "accepted the gain",
     "owe_back": "gave the customer’s payment back",
     "refund": "asked for a refund",
+    "adopt_refund": "counted a refund of the gateway’s as given back",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

@@ -19,6 +19,8 @@ from core.audit import SYSTEM, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case
+from core.online import adopting
+from core.online.adopting import ask_rest
 from core.online.attempts import ring
 from core.online.model import OPEN_REFUND, GatewayRefund, OnlinePayment, Unfit
 from core.online.of_orders import fee_to_agent
@@ -61,6 +63,7 @@ class Step:
     to_number: str | None
     to_network: str | None
     is_disputed: bool
+    is_adopted: bool
 
 
 class NoSuchRefund(Exception):
@@ -99,6 +102,7 @@ def next_step(payment_id: int) -> Step | None:
     with transaction():
         payment = locked_payment(payment_id)
         refund = newest(payment_id) or ask_after_end(payment)
+        refund = refund and (ask_rest(payment, refund) or refund)
         if refund is None or refund.state not in (*OPEN_REFUND, "done"):
             return None
         db.session.flush()
@@ -172,10 +176,16 @@ def fail(refund_id: int, why: str) -> None:
             _end(refund, why)
 
 
-def ask_person(refund_id: int, why: str) -> None:
-    """The gateway's list has what no refund of ours explains: a person looks before money goes."""
+def ask_person(
+    refund_id: int, why: str, found: tuple[str, int | None] | None = None
+) -> None:
+    """The gateway's list has what no refund of ours explains: a person looks before money goes.
+    `found`: its number and amount there."""
+    more: dict[str, Any] = {}
+    if found is not None:
+        more = {adopting.ID: found[0], adopting.AMOUNT: found[1]}
     with transaction():
-        _ask_person("refund_strange", _locked(refund_id), why)
+        _ask_person("refund_strange", _locked(refund_id), why, **more)
 
 
 def refused_there(refund_id: int, why: str) -> None:
@@ -223,7 +233,7 @@ def _end(refund: GatewayRefund, why: str) -> None:
     _ask_person("refund_failed", refund, why)
 
 
-def _ask_person(kind: str, refund: GatewayRefund, why: str) -> None:
+def _ask_person(kind: str, refund: GatewayRefund, why: str, **more: Any) -> None:
     payment = db.session.get_one(OnlinePayment, refund.payment_id)
     cases.open_case(
         kind,
@@ -233,6 +243,7 @@ def _ask_person(kind: str, refund: GatewayRefund, why: str) -> None:
             "refund": f"{refund.n}",
             "amount_pesewas": refund.amount_pesewas,
             "gateway_says": why,
+            **more,
         },
         store_id=refund.store_id,
         order_id=payment.order_id,
@@ -279,4 +290,5 @@ def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
         refund.to_number,
         refund.to_network,
         cases.is_open("payment_disputed", payment.subject),
+        refund.is_adopted,
     )

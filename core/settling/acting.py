@@ -232,11 +232,11 @@ def _accept_gain(press: Press) -> str:
     return f"{press.amount} more in the float is accepted as a gain."
 
 
-def _goes_back(deed: Callable[[Case, Actor], None], press: Press) -> str:
-    deed(press.facts.case, press.actor)
+def _goes_back(deed: Callable[[Case, Actor], str], press: Press) -> str:
+    said = deed(press.facts.case, press.actor)
     press.order.version += 1
     _tell(press, "the customer's payment goes back to them.")
-    return f"{press.amount} goes back to the customer by the gateway."
+    return f"{press.amount} {said}"
 
 
 def _close(press: Press) -> str:
@@ -254,6 +254,7 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "accept_gain": _accept_gain,
     "owe_back": partial(_goes_back, paying_back.owe_back),
     "refund": partial(_goes_back, paying_back.refund),
+    "adopt_refund": partial(_goes_back, paying_back.adopt_refund),
     "close": _close,
 }
 

@@ -19,7 +19,7 @@ from core.base.preconditions import needs_across_stores
 from core.base.refusal import Refusal
 from core.cases import Case
 from core.ledger import Posting
-from core.online import OnlinePayment, refund_lists
+from core.online import OnlinePayment, adopting, refund_lists
 from core.orders import Order
 from core.outbox import OutboxRow
 from core.settling import table
@@ -246,6 +246,15 @@ def _refund(facts: Facts) -> int:
     return owed
 
 
+def _adopt_refund(facts: Facts) -> int:
+    try:
+        return adopting.fit(payment_of(facts.case), facts.case.seen).amount_pesewas
+    except adopting.MayBeOnItsWay as refusal:
+        raise NotYet(refusal.sentence) from refusal
+    except online.Unfit as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+
+
 def payment_of(case: Case) -> OnlinePayment | None:
     """The online payment that a case is about; None when it is about something else."""
     kind, _, number = case.subject.partition(":")
@@ -269,6 +278,7 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "confirm_funding": _funding,
     "owe_back": _owe_back,
     "refund": _refund,
+    "adopt_refund": _adopt_refund,
     "close": _close,
 }
 

@@ -23,6 +23,7 @@ Action = Literal[
     "confirm_funding",
     "owe_back",
     "refund",
+    "adopt_refund",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -37,6 +38,7 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "confirm_funding",
         "owe_back",
         "refund",
+        "adopt_refund",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -159,6 +161,12 @@ TABLE: tuple[Way, ...] = (
     _close("refund_failed"),
     _close("refund_details"),
     _close("refund_poor"),
+    Way(
+        "refund_strange",
+        "adopt_refund",
+        ("refund_done once the gateway says so",),
+        "the gateway's refund is of no more than is owed back, and none of ours may be on its way",
+    ),
     _close("refund_strange"),
     _close("payout_differs"),
     _close("payout_contradicts"),

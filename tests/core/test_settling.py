@@ -55,8 +55,8 @@ PAYMENT_KINDS = (
     "refund_poor",
     "refund_strange",
 )
-"""Of online payments: settled in fulfilment/test_taking.py and test_refunding.py, where they come
-about."""
+"""Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and
+test_refunds_adopted.py, where they come about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )
@@ -129,6 +129,7 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         ("supplier_money", "money_came_back"),
         ("supplier_money", "write_off"),
         ("paid_late", "owe_back"),
+        ("refund_strange", "adopt_refund"),
         ("unexpected_charge", "accept_loss"),
         ("float_funded", "confirm_funding"),
         ("float_funded", "accept_gain"),
