@@ -43,6 +43,7 @@ ACTS = {
     ),
     "/payments/on": ("owner", {}),
     "/payments/off": ("owner", {}),
+    "/payments/days/2026-11-30/again": ("owner finance", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
@@ -130,6 +131,7 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
     named = {
         path.replace("networks/mtn", "networks/<network>")
         .replace("stores/ama", "stores/<slug>")
+        .replace("2026-11-30", "<day>")
         .replace("{code}", "<code>")
         .replace("{asked}", "<request_id>")
         .replace("{refund}", "<refund_id>")
