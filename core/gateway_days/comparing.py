@@ -49,7 +49,6 @@ class Frame:
     """Which day is compared, and how it is judged whether money should be settled by now."""
 
     day: date
-    mode: str
     settles: bool
     """False of a test world that has never settled anything."""
     settled_by: datetime

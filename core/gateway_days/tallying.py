@@ -61,7 +61,6 @@ def frame_of(day: date) -> Frame:
     settings = config.current()
     return Frame(
         day,
-        settings.paystack_mode,
         settings.paystack_mode == "live" or settlements.is_any(),
         clock.now() - clock.delta(settings.settled_within_s),
     )

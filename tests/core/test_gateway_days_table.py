@@ -16,9 +16,9 @@ from core.gateway_days.comparing import Frame, Ours, Row, Theirs, judge
 DAY = date(2026, 11, 30)
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 LATE, EARLY = NOON.replace(hour=23, minute=59), NOON + timedelta(hours=13)
-FRAME = Frame(DAY, "live", True, NOON - timedelta(days=4))
+FRAME = Frame(DAY, True, NOON - timedelta(days=4))
 OLD = replace(FRAME, settled_by=NOON + timedelta(days=1))
-TEST = replace(OLD, mode="test", settles=False)
+TEST = replace(OLD, settles=False)
 OURS = Ours("live", False, 500, 10, NOON, 0, 0)
 THEIRS = Theirs("paid", "live", "GHS", 500, 10, NOON, True)
 REF = "MK-P-1"

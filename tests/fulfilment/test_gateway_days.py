@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 
-from core import cases, gateway_days, online, orders, payouts, proof, settling
+from core import (
+    cases,
+    gateway_days,
+    online,
+    orders,
+    outbox,
+    payouts,
+    proof,
+    settling,
+)
 from core.audit import Actor
 from core.base.db import db, transaction
 from core.gateway_days import tallying
 from core.online.listed import GatewayDay
 from core.orders import Order
 from fulfilment import gateway_days as handler
-from fulfilment import housekeeping
+from fulfilment import housekeeping, relay
 from tests.support.gateway_days import Calendar
 from tests.support.settings import Using
 from tests.support.till import Till
@@ -246,6 +255,11 @@ def test_each_day_is_planned_once_it_is_over_and_missed_ones_are_caught_up_with(
         assert [one.day for one in db.session.query(GatewayDay)] == [
             days.day - timedelta(days=1)
         ]
+    with till.across():
+        for _minute in range(2):
+            relay.ask_days()
+        of = outbox.OutboxRow.kind == gateway_days.WORK
+        assert db.session.query(outbox.OutboxRow).filter(of).count() == 1
     days.work()
     days.compare()
     till.pass_by(12.5 * 3_600)
