@@ -21,6 +21,7 @@ from admin_console import (  # noqa: F401 - the views register themselves on bp
     cases,
     catalog_pages,
     funding,
+    gateway_days,
     online,
     online_file,
     orders,

@@ -98,6 +98,8 @@ DEEDS = security_events.EVENTS | {
     "resume_payouts": "let payouts go on of",
     "book_top_up": "booked money into the gateway of",
     "book_settlement": "booked money from the gateway to the bank of",
+    "ask_compare_gateway": "asked for a comparison with the gateway of",
+    "compare_day": "had a day compared anew:",
     "ask_read_gateway": "asked for the gateway's balance",
     "forget_customer": "masked a customer's number in finished orders of",
 }

@@ -52,6 +52,10 @@ SHORT = {
     "payout_broken": "Payouts: our errors",
     "payouts_refused": "Payouts refused",
     "gateway_balance": "Gateway's balance",
+    "payments_lost": "Lost payments",
+    "payments_unlisted": "Unlisted payments",
+    "payments_differ": "Payments differ",
+    "settlement_differs": "Settlements differ",
 }
 
 _BUTTONS: dict[Action, str] = {
@@ -70,6 +74,7 @@ _BUTTONS: dict[Action, str] = {
     "take_funding": "The gateway took {amount} back: book it",
     "settle_debt": "Take {amount} out of the wallet",
     "bear_loss": "Bear the loss of {amount}",
+    "adopt_refund": "Count {amount} as given back",
     "close": "Close with words",
 }
 
@@ -80,6 +85,7 @@ _LATER: dict[Action, str] = {
     "accept_gain": "Accepting the gain",
     "deliver": "Delivering it",
     "settle_debt": "Taking it out of the wallet",
+    "adopt_refund": "Counting it as given back",
 }
 
 

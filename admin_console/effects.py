@@ -39,6 +39,11 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "{amount} of this payment is owed back to who paid. It pays no order after that.",
         "It goes back to the number it was paid from.",
     ),
+    "adopt_refund": (
+        "The {amount} that somebody gave back at the gateway itself count as given back.",
+        "They are booked once the gateway says that they are done.",
+        "The refund of ours that waits is not sent; what is owed beyond goes back by itself.",
+    ),
     "take_funding": (
         "You saw at the gateway that the payer has {amount} back: the dispute is lost.",
         "The wallet gives what is free in it. What is missing the store owes.",

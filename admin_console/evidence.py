@@ -58,6 +58,17 @@ _NAMES = {
     "gateway_pesewas": "The gateway holds",
     "least_pesewas": "At least, by our books",
     "most_pesewas": "At most, by our books",
+    "cause": "What does not fit",
+    "payments": "Payments",
+    "sum_pesewas": "They sum to",
+    "references": "The first of them",
+    "rows": "Rows that nobody here can read",
+    "settlement": "Settlement",
+    "settled_pesewas": "It reached us with",
+    "said_pesewas": "It says of itself",
+    "inside_pesewas": "Its payments sum to",
+    "gateway_refund": "Its number at the gateway",
+    "refunded_there_pesewas": "Given back there",
     "what": "What to do",
 }
 _PLACES = {name: place for place, name in enumerate(_NAMES)}

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from admin_console import bp
 from admin_console.auth import needs
-from core import payouts
+from core import online, payouts
 from core.audit import Actor
 from core.base import clock, config, money
 from core.base.text_input import one_line, row_id
@@ -144,7 +144,7 @@ def book_at_gateway() -> Response | tuple[str, int]:
         if not form_id or not 0 < pesewas <= MOST_BOOKED:
             raise BadPayout("Type an amount above zero, like 500.00.", "amount")
         is_new = payouts.holdings.book(kind, form_id, pesewas, _actor())
-    except (money.BadAmount, BadPayout) as refusal:
+    except (money.BadAmount, BadPayout, online.Unfit) as refusal:
         return _page(
             {"amount": refusal.sentence}, typed={"amount": typed, "kind": kind}
         ), 422
@@ -191,6 +191,7 @@ def _page(
         problems=problems or {},
         why=why,
         typed=typed or {},
+        by_hand=payouts.holdings.may_book_settlements(),
         form_id=round(clock.now().timestamp() * 1_000_000),
     )
 

@@ -68,6 +68,7 @@ ACTIONS: dict[Action, str] = {
     "take_funding": "booked it as taken back",
     "settle_debt": "took it out of the wallet",
     "bear_loss": "bore the loss",
+    "adopt_refund": "counted a refund of the gateway’s as given back",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

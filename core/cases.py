@@ -63,9 +63,17 @@ KINDS = {
     "payout_broken": "An error of ours keeps a payout from moving",
     "payouts_refused": "The gateway takes no payouts of ours",
     "gateway_balance": "The gateway's balance is not what our books say",
+    "payments_lost": "The gateway took payments with references of ours that our books lack",
+    "payments_unlisted": "Our books have payments as paid that the gateway does not list",
+    "payments_differ": "The gateway's list says something else of payments than our books",
+    "settlement_differs": "What the gateway settled is not what it says, or not there in time",
 }
 JUDGED_ONCE = frozenset(
-    {"contradiction", "late_success", "wrong_answer", "unknown_word", "amount_differs"}
+    {
+        *("contradiction", "late_success", "wrong_answer", "unknown_word"),
+        *("amount_differs", "payments_lost", "payments_unlisted", "payments_differ"),
+        "settlement_differs",
+    }
 )
 """Cases of news: once a person has settled one, the very same news does not ask again. The others
 come back for as long as their cause stands."""

@@ -45,6 +45,7 @@ Kind = Literal[
     "check_payout_account",
     "send_payout",
     "read_gateway",
+    "compare_gateway",
 ]
 SUBJECTS: dict[
     str,
@@ -60,10 +61,16 @@ SUBJECTS: dict[
     "check_payout_account": "payout_account",
     "send_payout": "payout",
     "read_gateway": "platform",
+    "compare_gateway": "platform",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
-OF_PAYOUTS: tuple[Kind, ...] = ("check_payout_account", "send_payout", "read_gateway")
+OF_PAYOUTS: tuple[Kind, ...] = (
+    "check_payout_account",
+    "send_payout",
+    "read_gateway",
+    "compare_gateway",
+)
 """What asks the gateway about payouts. With payments these have a line of their own, and take none
 of the supplier's calls."""
 OF_GATEWAY: tuple[Kind, ...] = ("watch_payment", *OF_PAYOUTS)

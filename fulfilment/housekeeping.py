@@ -10,6 +10,7 @@ import structlog
 
 from core import (
     clock_changes,
+    gateway_days,
     leases,
     notices,
     online,
@@ -114,6 +115,13 @@ def each_minute() -> None:
 def wants_gateway() -> bool:
     """Whether the gateway's balance is to be read now and then."""
     return bool(config.current().paystack_secret_key) and online.platform_is_on()
+
+
+@needs_across_stores
+def wants_days() -> bool:
+    """Whether a day is to be compared with the gateway's lists now."""
+    is_used = online.platform_is_on() or gateway_days.is_any()
+    return online.is_configured() and is_used and gateway_days.plan()
 
 
 @needs_across_stores

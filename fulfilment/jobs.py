@@ -23,7 +23,15 @@ from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
 from core.base.db import transaction
 from core.leases import Lease
-from fulfilment import catalog_sync, notices, paying, payouts, prove, testing
+from fulfilment import (
+    catalog_sync,
+    gateway_days,
+    notices,
+    paying,
+    payouts,
+    prove,
+    testing,
+)
 from fulfilment.buying import balance, steps
 from fulfilment.outcome import Outcome
 from integrations.ports import Supplier
@@ -50,6 +58,7 @@ HANDLERS: dict[str, Handler] = {
     "check_payout_account": Handler(payouts.check_account),
     "send_payout": Handler(payouts.send),
     "read_gateway": Handler(payouts.read_balance),
+    "compare_gateway": Handler(gateway_days.compare),
 }
 
 

@@ -19,6 +19,7 @@ from integrations.payment_shapes import (
     Refund,
     RefundAccount,
     RefundRequest,
+    Refunds,
     Refused,
     Unclear,
 )
@@ -61,14 +62,29 @@ def _send_or_find(step: Step, gateway: Payments) -> datetime | None:
     found = [row for row in listed.rows if _is_ours(step, row)]
     if found:
         return _taken(step, found[0])
-    if any(row.gateway_id not in step.others for row in listed.rows):
-        refunds.ask_person(step.refund_id, "its list has a refund that is not ours")
-        return clock.after(config.current().refund_poor_s)
+    strange = [row for row in listed.rows if row.gateway_id not in step.others]
+    if strange:
+        return _ask_about(step, strange[0], listed)
     if not listed.is_whole:
         return clock.after(config.current().payment_refused_s)
     if step.state == "submitting" and not refunds.note_absent(step.refund_id):
         return clock.after(config.current().refund_absence_s)
     return _send(step, gateway)
+
+
+def _ask_about(step: Step, strange: Refund, listed: Refunds) -> datetime | None:
+    """A refund that is not ours is there. One of ours that the list has not twice was not sent:
+    then a person may count the strange one in its place."""
+    refunds.ask_person(
+        step.refund_id,
+        "its list has a refund that is not ours",
+        (strange.gateway_id, strange.amount_pesewas),
+    )
+    if step.state == "submitting" and listed.is_whole:
+        if not refunds.note_absent(step.refund_id):
+            return clock.after(config.current().refund_absence_s)
+        refunds.certainly_not_sent(step.refund_id, "its list has it not")
+    return clock.after(config.current().refund_poor_s)
 
 
 def _is_ours(step: Step, row: Refund) -> bool:
@@ -134,6 +150,8 @@ def again_at(step: Step, state: str) -> datetime | None:
         age_s = (now - step.asked_at) / clock.delta(1)
         pause_s = max(settings.payment_refused_s, age_s / AGE)
         return clock.after(min(pause_s, settings.refund_slow_s))
+    if state == "done" and step.is_adopted and step.ended_at is None:
+        return clock.after(0)  # what is owed beyond it is asked for
     if state == "done":
         since = step.ended_at or now
         moments = (since + clock.delta(s) for s in settings.refund_done_ladder_s)

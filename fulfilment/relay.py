@@ -24,7 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import clock_changes, leases, orders, outbox, reconcile
+from core import clock_changes, gateway_days, leases, orders, outbox, reconcile
 from core.audit import SYSTEM
 from core.base import clock, config, heartbeats, tenancy
 from core.base.db import db
@@ -122,6 +122,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 heartbeats.record("relay")
                 if clock.now() >= drafts_at:
                     housekeeping.each_minute()
+                    ask_days()
                     drafts_at = clock.after(_DRAFTS_S)
                 if clock.now() >= tidy_at:
                     housekeeping.tidy()
@@ -247,6 +248,13 @@ def ask_timed() -> None:
     _ask_when_old("prove_books", settings.proof_every_s)
     if housekeeping.wants_gateway():
         _ask_when_old("read_gateway", settings.gateway_every_s)
+
+
+@needs_across_stores
+def ask_days() -> None:
+    """Have days that are over compared with the payment gateway's lists."""
+    if housekeeping.wants_days():
+        _ask_when_old(gateway_days.WORK, config.current().gateway_days_every_s)
 
 
 def _ask_when_old(kind: outbox.Kind, every_s: float) -> None:

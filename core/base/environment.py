@@ -275,6 +275,11 @@ class Environment:
         "base address of Paystack's API; empty: https://api.paystack.co",
         "",
     )
+    paystack_settles_to: str = _var(
+        "PAYSTACK_SETTLES_TO",
+        "where Paystack settles what it collected: bank, or balance (of which it pays out)",
+        "bank",
+    )
     pay_expires_s: int = _var(
         "MAKOLA_PAY_EXPIRES_S",
         "seconds: an order that is to be paid online expires when nobody has paid for so long",

@@ -122,6 +122,13 @@ class FixedLimits:
     gateway_break_gap_s: int = 600  # two reads outside, this far apart, stop payouts
     # until then a payment may not be in the gateway's balance: weekend and holiday
     settled_within_s: int = 5 * 86_400
+    # an hour after midnight a day of Accra is compared with the gateway's lists
+    gateway_day_after_s: int = 3_600
+    gateway_days_back: int = 10  # days that are still compared anew, or caught up with
+    gateway_days_every_s: int = 600  # an unfinished comparison goes on by itself
+    gateway_day_slow_s: int = 21_600  # unread for so long: a person is asked
+    # what was asked for so long before a day may have been paid on it; unscaled, as days are
+    gateway_list_back_s: int = 3 * 86_400
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
     # A payment is looked up no sooner after its last look-up, however often it is rung.
     payment_ring_gap_s: int = 3

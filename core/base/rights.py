@@ -43,7 +43,10 @@ STORE = {
     "disputes": "SELECT",
     "entries": "SELECT",
     "former_addresses": "SELECT",
+    "gateway_days": "",
+    "gateway_lines": "",
     "gateway_refunds": "SELECT",
+    "gateway_settlements": "",
     "fund_requests": (
         "SELECT INSERT(amount_pesewas, asked_at, asked_by, reference, reference_key, store_id)"
         " UPDATE(decided_at, decided_by, decision)"
@@ -146,6 +149,19 @@ PLATFORM = {
     "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",
     "former_addresses": "SELECT INSERT DELETE",
+    "gateway_days": (
+        "SELECT INSERT UPDATE(after, begun_at, causes, done_at, is_open, ours_count, ours_pesewas,"
+        " settled_count, settled_pesewas, step, theirs_count, theirs_pesewas, work)"
+    ),
+    "gateway_lines": (
+        "SELECT INSERT UPDATE(charged_pesewas, currency, fees_pesewas, gateway_id, is_listed, mode,"
+        " paid_at, raw_word, read_at, settlement_id, word)"
+    ),
+    "gateway_settlements": (
+        "SELECT INSERT UPDATE(booked_pesewas, closed_at, currency, deductions_pesewas,"
+        " effective_pesewas, fees_pesewas, next_page, raw_word, read_at, settled_at, total_pesewas,"
+        " went)"
+    ),
     "gateway_refunds": (
         "SELECT INSERT UPDATE(absent_at, asked_by, ended_at, fee_pesewas, gateway_refund_id,"
         " sent_at, state, to_network, to_number, way)"
@@ -321,6 +337,7 @@ WITHOUT_SEQUENCE = {
     "confirmations",
     "delivery_estimates",
     "former_addresses",
+    "gateway_days",
     "known_devices",
     "login_counts",
     "memberships",

@@ -166,6 +166,8 @@ class GatewayRefund(Model, StoreScoped):
     to_number: Mapped[str | None]
     to_network: Mapped[str | None]
     """Where the payer wants it, of one that could not reach the account they paid from."""
+    is_adopted: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Somebody ordered it at the gateway itself, and a person of ours has counted it as ours."""
     asked_by: Mapped[str]
     asked_at: Mapped[datetime] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None]

@@ -23,10 +23,7 @@ def ask_refund(
         raise Unfit(
             f"{money.cedis(owed)} is owed back of this payment. Refund that or a part of it."
         )
-    if not _is_booked(payment):
-        raise Unfit(
-            "Nothing of this payment is owed back by the books. Prove them first."
-        )
+    refuse_unowed(payment)
     mine = GatewayRefund.payment_id == payment.id
     if db.session.scalar(
         select(exists().where(mine, GatewayRefund.state.in_(OPEN_REFUND)))
@@ -55,6 +52,14 @@ def ask_refund(
     db.session.add(refund)
     db.session.flush()
     return refund
+
+
+def refuse_unowed(payment: OnlinePayment) -> None:
+    """Raise `Unfit` unless the books owe something of a payment back."""
+    if not _is_booked(payment):
+        raise Unfit(
+            "Nothing of this payment is owed back by the books. Prove them first."
+        )
 
 
 def _is_booked(payment: OnlinePayment) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core import cases
 from core.base import clock, config
 from core.base.db import db
@@ -12,7 +14,7 @@ _DIGITS = 40
 
 
 @inside_use_case
-def ask(kind: str, refund: GatewayRefund, why: str) -> None:
+def ask(kind: str, refund: GatewayRefund, why: str, **more: Any) -> None:
     """Have a person look at a refund; `why` is what the gateway says."""
     payment = db.session.get_one(OnlinePayment, refund.payment_id)
     cases.open_case(
@@ -23,6 +25,7 @@ def ask(kind: str, refund: GatewayRefund, why: str) -> None:
             "refund": f"{refund.n}",
             "amount_pesewas": refund.amount_pesewas,
             "gateway_says": why,
+            **more,
         },
         store_id=refund.store_id,
         order_id=payment.order_id,

@@ -19,7 +19,8 @@ from core.audit import SYSTEM, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case
-from core.online import refund_cases
+from core.online import adopting, refund_cases
+from core.online.adopting import ask_rest
 from core.online.attempts import ring
 from core.online.model import (
     OPEN_REFUND,
@@ -69,6 +70,7 @@ class Step:
     to_number: str | None
     to_network: str | None
     is_disputed: bool
+    is_adopted: bool
 
 
 class NoSuchRefund(Exception):
@@ -107,6 +109,7 @@ def next_step(payment_id: int) -> Step | None:
     with transaction():
         payment = locked_payment(payment_id)
         refund = newest(payment_id) or ask_after_end(payment)
+        refund = refund and (ask_rest(payment, refund) or refund)
         if refund is None or refund.state not in (*OPEN_REFUND, "done"):
             return None
         db.session.flush()
@@ -186,10 +189,16 @@ def fail(refund_id: int, why: str) -> None:
             _end(refund, why)
 
 
-def ask_person(refund_id: int, why: str) -> None:
-    """The gateway's list has what no refund of ours explains: a person looks before money goes."""
+def ask_person(
+    refund_id: int, why: str, found: tuple[str, int | None] | None = None
+) -> None:
+    """The gateway's list has what no refund of ours explains: a person looks before money goes.
+    `found`: its number and amount there."""
+    more: dict[str, Any] = {}
+    if found is not None:
+        more = {adopting.ID: found[0], adopting.AMOUNT: found[1]}
     with transaction():
-        refund_cases.ask("refund_strange", _locked(refund_id), why)
+        refund_cases.ask("refund_strange", _locked(refund_id), why, **more)
 
 
 def refused_there(refund_id: int, why: str) -> None:
@@ -277,4 +286,5 @@ def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
         refund.to_number,
         refund.to_network,
         cases.is_open("payment_disputed", payment.subject),
+        refund.is_adopted,
     )

@@ -3,7 +3,8 @@ payout goes any more until a person says so.
 
 What the gateway holds by our books is more than its balance by what it has not settled yet, and by
 what it may have taken for refunds and transfers that are under way. Which payments are settled it
-does not say at once, so those of the last days may be in its balance or not.
+does not say at once, so those of the last days may be in its balance or not, unless their
+settlement was read.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from core.base.preconditions import inside_use_case, needs_across_stores
 from core.catalog import Setting
 from core.ledger import Account, Entry
 from core.online import GatewayRefund, OnlinePayment, Payout
+from core.online.listed import GatewayLine, GatewaySettlement
 from core.online.model import OPEN_PAYOUT, OPEN_REFUND
 from core.online.standing import postings
 from core.online.stopped import stop_payouts
@@ -56,7 +58,12 @@ def expected() -> Range:
     )
     since = clock.now() - clock.delta(config.current().settled_within_s)
     got = OnlinePayment.charged_pesewas - func.coalesce(OnlinePayment.fees_pesewas, 0)
-    unsettled = _sum(got, OnlinePayment.state == "paid", OnlinePayment.paid_at > since)
+    unsettled = _sum(
+        got,
+        OnlinePayment.state == "paid",
+        OnlinePayment.paid_at > since,
+        ~_is_settled(),
+    )
     refunds = _sum(
         GatewayRefund.amount_pesewas + GatewayRefund.fee_pesewas,
         GatewayRefund.state.in_(OPEN_REFUND),
@@ -64,6 +71,25 @@ def expected() -> Range:
     payouts = _sum(Payout.amount_pesewas + Payout.fee_pesewas, Payout.state.in_(_TAKEN))
     most = int(books or 0)
     return Range(most - unsettled - refunds - payouts, most)
+
+
+def _is_settled() -> ColumnElement[bool]:
+    """In a statement: whether it is in a settlement whose money is where it belongs."""
+    return (
+        select(GatewayLine.id)
+        .join(GatewaySettlement, GatewaySettlement.id == GatewayLine.settlement_id)
+        .where(
+            GatewayLine.reference == OnlinePayment.reference,
+            GatewaySettlement.went.in_(("bank", "balance")),
+        )
+        .exists()
+    )
+
+
+def may_book_settlements() -> bool:
+    """Whether what came to our bank is booked by a person: not where the gateway settles there,
+    since its settlements are read and booked by themselves."""
+    return config.current().paystack_settles_to != "bank"
 
 
 @needs_across_stores
@@ -75,6 +101,11 @@ def book(
 ) -> bool:
     """A person says that so much was paid into the gateway's balance, or came from it to our bank.
     False when the same form was booked already. Raises `online.Unfit`."""
+    if kind == "settlement" and not may_book_settlements():
+        raise online.Unfit(
+            "Settlements to our bank are read from the gateway and booked by themselves. Book here"
+            " only what was paid into it."
+        )
     with transaction():
         db.session.execute(select(func.pg_advisory_xact_lock(Lock.GATEWAY, 0)))
         if postings(f"{kind}:{form_id}", kind):

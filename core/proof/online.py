@@ -102,6 +102,15 @@ ROWS: dict[str, tuple[str, str]] = {
           ELSE '{payout_requested}' END
         """,
     ),
+    "settlements_booked": (
+        "Settlements of the gateway that are not booked as their row says",
+        """
+        SELECT s.gateway_id FROM gateway_settlements s LEFT JOIN postings b
+          ON b.subject = 'settlement:' || s.id AND b.kind = 'settlement'
+        LEFT JOIN entries e ON e.posting_id = b.id AND e.amount_pesewas > 0
+        WHERE coalesce(e.amount_pesewas, 0) <> s.booked_pesewas
+        """,
+    ),
     "paid_orders": (
         "Orders paid online that went on unpaid, or expired though they were paid",
         """

@@ -208,6 +208,7 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "deliver": online_rules.deliver,
     "refund": online_rules.refund,
     "expire": online_rules.expire,
+    "adopt_refund": online_rules.adopt_refund,
     "take_funding": of_fundings.take_funding,
     "settle_debt": of_fundings.settle_debt,
     "bear_loss": of_fundings.bear_loss,

@@ -4,7 +4,7 @@ of `legality`."""
 from __future__ import annotations
 
 from core import cases, online, orders
-from core.online import refund_lists
+from core.online import adopting, refund_lists
 from core.orders import anew
 from core.settling.facts import ActionRefused, Facts, NotYet, order_of, payment_of
 
@@ -58,3 +58,12 @@ def refund(facts: Facts) -> int:
             "A refund of this payment is under way. Wait until it is over."
         )
     return owed
+
+
+def adopt_refund(facts: Facts) -> int:
+    try:
+        return adopting.fit(payment_of(facts.case), facts.case.seen).amount_pesewas
+    except adopting.MayBeOnItsWay as refusal:
+        raise NotYet(refusal.sentence) from refusal
+    except online.Unfit as refusal:
+        raise ActionRefused(refusal.sentence) from refusal

@@ -8,7 +8,7 @@ from __future__ import annotations
 from core import availability, online, orders, taking
 from core.base.preconditions import inside_use_case
 from core.cases import Case
-from core.online import OnlinePayment, refund_lists, refunds
+from core.online import OnlinePayment, adopting, refund_lists, refunds
 from core.online.refund_lists import Reason
 from core.orders import anew, releasing
 from core.settling.facts import ActionRefused, payment_of
@@ -31,6 +31,20 @@ def refund(press: Press) -> str:
     payment = _locked(press.facts.case)
     reason = _REASONS.get(press.facts.case.kind) or refund_lists.reason_of(payment.id)
     return _goes_back(press, payment, reason)
+
+
+@inside_use_case
+def adopt_refund(press: Press) -> str:
+    """A refund that somebody ordered at the gateway counts as given back. Raises
+    `ActionRefused`."""
+    payment = _locked(press.facts.case)
+    try:
+        adopting.adopt(payment, press.facts.case.seen, press.actor)
+    except online.Unfit as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+    online.ring(payment)
+    _tell_payer(press)
+    return f"{press.amount} counts as given back."
 
 
 @inside_use_case
@@ -74,11 +88,16 @@ def _goes_back(press: Press, payment: OnlinePayment, reason: Reason) -> str:
     except online.Unfit as refusal:
         raise ActionRefused(refusal.sentence) from refusal
     online.ring(payment)
+    _tell_payer(press)
+    whom = "who paid" if press.facts.order is None else "the customer"
+    return f"{press.amount} goes back to {whom} by the gateway."
+
+
+def _tell_payer(press: Press) -> None:
     if press.facts.order is None:  # it was to go into a wallet
-        return f"{press.amount} goes back to who paid by the gateway."
+        return
     press.order.version += 1
     tell(press, "the customer's payment goes back to them.")
-    return f"{press.amount} goes back to the customer by the gateway."
 
 
 def _locked(case: Case) -> OnlinePayment:

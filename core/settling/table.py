@@ -28,6 +28,7 @@ Action = Literal[
     "take_funding",
     "settle_debt",
     "bear_loss",
+    "adopt_refund",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -47,6 +48,7 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "take_funding",
         "settle_debt",
         "bear_loss",
+        "adopt_refund",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -198,6 +200,12 @@ TABLE: tuple[Way, ...] = (
     _close("refund_failed"),
     _close("refund_details"),
     _close("refund_poor"),
+    Way(
+        "refund_strange",
+        "adopt_refund",
+        ("refund_done once the gateway says so",),
+        "the gateway's refund is of no more than is owed back, and none of ours may be on its way",
+    ),
     _close("refund_strange"),
     _close("refund_late"),
     _close("payout_differs"),
@@ -207,6 +215,10 @@ TABLE: tuple[Way, ...] = (
     _close("payout_broken"),
     _close("payouts_refused"),
     _close("gateway_balance"),
+    _close("payments_lost"),
+    _close("payments_unlisted"),
+    _close("payments_differ"),
+    _close("settlement_differs"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}
 assert {way.kind for way in TABLE} == set(cases.KINDS), (

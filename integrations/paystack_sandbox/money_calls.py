@@ -7,6 +7,7 @@ import re
 from werkzeug.wrappers import Response
 
 from integrations.paystack_sandbox import shapes, wire
+from integrations.paystack_sandbox.payment_calls import choose
 from integrations.paystack_sandbox.state import Gateway
 from integrations.paystack_sandbox.transfers import BANK_CODES, BANKS, Refuse
 from integrations.paystack_sandbox.wire import Call
@@ -81,11 +82,8 @@ def resolve(gateway: Gateway, call: Call) -> Response:
 
 
 def settlements(gateway: Gateway, call: Call) -> Response:
-    store = gateway.store
-    skipped, limit, meta = wire.pages(
-        call.request, store.count("settlement", call.world)
-    )
-    rows = store.newest("settlement", call.world, limit, skip=skipped)
+    """Settlements, newest first, by pages; `from`, `to` and `status` choose."""
+    rows, meta = choose(gateway, call, "settlement")
     shown = [shapes.settlement(row) for row in rows]
     return wire.ok("Settlements retrieved", shown, meta=meta)
 

@@ -213,7 +213,7 @@ def settlement(thing: Thing) -> dict[str, Any]:
     return {
         "id": thing.id,
         "domain": thing.world,
-        "status": "success",
+        "status": thing.status,
         "currency": CURRENCY,
         "integration": INTEGRATION,
         "total_amount": thing.doc["total"],

@@ -33,6 +33,30 @@ GOES_BACK = (
     " FROM online_payments p JOIN orders o ON o.id = p.order_id WHERE o.code = :code"
 )
 
+_MANY = ", ".join(f'"MK-P-{n:016X}"' for n in range(7_000_000, 7_000_010))
+WEEK = """
+INSERT INTO gateway_days (day, begun_at, done_at, ours_count, ours_pesewas, theirs_count, theirs_pesewas,
+  settled_count, settled_pesewas)
+SELECT date '2026-11-25' + n, now(), now(), 200, 90000 + 1000 * n, 200, 90000 + 1000 * n, 200, 90000 + 1000 * n
+FROM generate_series(0, 4) n
+"""
+LAST_DAY = f"""
+INSERT INTO gateway_days (day, begun_at, done_at, is_open, ours_count, ours_pesewas, theirs_count,
+  theirs_pesewas, settled_count, settled_pesewas, causes)
+VALUES ('2026-11-30', now(), now(), true, 212, 123450, 214, 125150, 180, 98000, jsonb_build_object(
+  'lost', '{{"count": 2, "pesewas": 1700, "differs": -1700, "named": ["MK-P-1", "MK-P-2"]}}'::jsonb,
+  'not_settled_yet', '{{"count": 34, "pesewas": 27150, "differs": 0, "named": [{_MANY}]}}'::jsonb,
+  'foreign', '{{"count": 1, "pesewas": 4500, "differs": 0, "named": ["shop-17"]}}'::jsonb))
+"""
+SETTLED = """
+INSERT INTO gateway_settlements (gateway_id, raw_word, currency, total_pesewas, fees_pesewas, deductions_pesewas,
+  effective_pesewas, settled_at, read_at, went, closed_at)
+SELECT (9007199254740993 + n)::text, 'success', 'GHS', 98000, 1911, 500, 95589, '2026-11-30 10:00Z', now(),
+  CASE n WHEN 0 THEN 'nowhere' ELSE 'balance' END, now() FROM generate_series(0, 1) n
+"""
+DAYS = (WEEK, LAST_DAY, SETTLED)
+"""A week beside the gateway, of which the last day asks."""
+
 
 class Scene:
     """One platform under test. Every method works in a context of its own."""
@@ -132,6 +156,12 @@ class Scene:
         with self.everywhere():
             found = refund_lists.waiting(1_000)
             return next(one.id for one in found if one.order_code == code)
+
+    def days(self) -> str:
+        """Days beside the gateway, and what it settled. Returns the page of the last."""
+        for statement in DAYS:
+            tables_owner.execute(statement)
+        return "/payments/days/2026-11-30"
 
     def balance(self, pesewas: int) -> str:
         """The supplier told us its balance."""

@@ -214,7 +214,7 @@ def test_one_payment_with_its_whole_story(
         orders.cancel(order.code, AMA)
     till.pass_by(130)
     with till.inside(), transaction():
-        taking.deeds._ask_person("paid_late", payment, till.read(order), FOUND)  # type: ignore[arg-type]
+        taking.deeds.ask_person("paid_late", payment, till.read(order), FOUND)  # type: ignore[arg-type]
     owner = logged_in("owner@example.test", "console")
     page = text_of(owner, f"/payments/{payment.reference}")
     for said in (

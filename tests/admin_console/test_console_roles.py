@@ -46,6 +46,7 @@ ACTS = {
     "/payments/cards": ("owner", {"limit": "200"}),
     "/payments/prompts/on": ("owner", {}),
     "/payments/prompts/off": ("owner", {}),
+    "/payments/days/2026-11-30/again": ("owner finance", {}),
     "/orders/{code}/recheck": ("owner", {}),
     "/cases/{case}/close": ("owner", {"resolution": "settled"}),
     **{
@@ -133,6 +134,7 @@ def test_the_table_names_every_act_of_the_console(owner: Visitor) -> None:
     named = {
         path.replace("networks/mtn", "networks/<network>")
         .replace("stores/ama", "stores/<slug>")
+        .replace("2026-11-30", "<day>")
         .replace("{code}", "<code>")
         .replace("{asked}", "<request_id>")
         .replace("{refund}", "<refund_id>")

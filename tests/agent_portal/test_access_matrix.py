@@ -67,6 +67,7 @@ NOT_OF_A_STORE = {
     "account_id": "the console names payout numbers by it",
     "refund_id": "the console names refunds by it",
     "reference": "the console names online payments by it",
+    "day": "of the platform's",
     "network": "of the platform's catalogue",
     "action": "a word",
     "mark": "of the logo that anybody sees there; another store's is not found",

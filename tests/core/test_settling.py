@@ -37,6 +37,10 @@ PLATFORM_KINDS = (
     "payout_broken",
     "payouts_refused",
     "gateway_balance",
+    "payments_lost",
+    "payments_unlisted",
+    "payments_differ",
+    "settlement_differs",
 )
 PAYMENT_KINDS = (
     "paid_late",
@@ -56,7 +60,7 @@ PAYMENT_KINDS = (
     "refund_late",
 )
 """Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and
-test_late_and_short.py and test_funding_online.py, where they come about."""
+test_late_and_short.py, test_funding_online.py and test_refunds_adopted.py, where they come about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )
@@ -132,6 +136,7 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         ("paid_late", "deliver"),
         ("payment_disputed", "take_funding"),
         ("funding_reversed", "settle_debt"),
+        ("refund_strange", "adopt_refund"),
         ("unexpected_charge", "accept_loss"),
         ("float_funded", "confirm_funding"),
         ("float_funded", "accept_gain"),
@@ -180,7 +185,7 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
         desk.press(999_999, "close")
 
 
-OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire"}
+OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire", "adopt_refund"}
 OF_PAYMENTS |= {"take_funding", "settle_debt", "bear_loss"}
 
 

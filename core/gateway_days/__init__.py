@@ -1,0 +1,39 @@
+"""Each day of Accra three ways: our online payments, the gateway's own list, what it settled.
+
+`running` goes through a day step by step, `lines` keeps what is read, `settlements` books what went
+to the bank, `comparing` judges one payment (pure), `causes` is the table of why one does not fit,
+`tallying` counts, `asking` opens cases, `listing` is what pages show, `exporting` what files do.
+"""
+
+from core.gateway_days.causes import CAUSES, Cause
+from core.gateway_days.lines import ABSENT, Listed, ListedSettlement
+from core.gateway_days.running import (
+    WORK,
+    NotYet,
+    Step,
+    ask_anew,
+    is_any,
+    next_step,
+    plan,
+    took_inside,
+    took_payments,
+    took_settlements,
+)
+
+__all__ = [
+    "ABSENT",
+    "CAUSES",
+    "WORK",
+    "Cause",
+    "Listed",
+    "ListedSettlement",
+    "NotYet",
+    "Step",
+    "ask_anew",
+    "is_any",
+    "next_step",
+    "plan",
+    "took_inside",
+    "took_payments",
+    "took_settlements",
+]

@@ -1,0 +1,170 @@
+"""What the gateway settled, in our books: the part of a settlement that is of our payments went
+from the gateway to our bank, once all its payments are read.
+
+Decides how much is booked, and when a person is asked. Where settlements go, to the bank or into
+the gateway's own balance, is the owner's setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select
+
+from core import cases, online
+from core.audit import SYSTEM
+from core.base import clock, config
+from core.base.db import db, transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
+from core.catalog import Setting
+from core.gateway_days import lines
+from core.gateway_days.lines import Listed
+from core.online import OnlinePayment
+from core.online.accepting import CURRENCY
+from core.online.listed import GatewayLine, GatewaySettlement
+
+BY_HAND = "settled_by_hand"
+"""The setting that says until when a person booked settlements, before they were read."""
+DONE = "success"
+CASE = "settlement_differs"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The sum of a settlement's payments, and what of it reached us of payments that are not in our
+    books."""
+
+    charged_pesewas: int
+    foreign_pesewas: int
+
+
+@needs_across_stores
+def next_unread() -> GatewaySettlement | None:
+    """The oldest settlement that went through and is not closed: its payments are read next."""
+    return db.session.scalar(
+        select(GatewaySettlement)
+        .where(
+            GatewaySettlement.closed_at.is_(None), GatewaySettlement.raw_word == DONE
+        )
+        .order_by(GatewaySettlement.id)
+        .limit(1)
+    )
+
+
+@needs_across_stores
+def take_page(
+    settlement_id: int, page: int, found: list[Listed], next_page: int | None
+) -> None:
+    """Keep a page of a settlement's payments; with the last one the settlement is booked. A page
+    that was taken already changes nothing."""
+    with transaction():
+        settlement = _locked(settlement_id)
+        if settlement.closed_at is not None or settlement.next_page != page:
+            return
+        lines.keep(found, settlement_id=settlement.id)
+        settlement.next_page = next_page or 0
+        db.session.flush()
+        if not settlement.next_page:
+            _close(settlement)
+
+
+@needs_across_stores
+def is_any() -> bool:
+    """Whether the gateway has ever settled anything."""
+    return bool(db.session.scalar(select(select(GatewaySettlement.id).exists())))
+
+
+@inside_use_case
+def tell_failed() -> None:
+    """A settlement that failed, or whose word nobody knows, is for a person."""
+    known = (DONE, "processing", "pending")
+    odd = select(GatewaySettlement).where(
+        GatewaySettlement.closed_at.is_(None),
+        GatewaySettlement.raw_word.not_in(known),
+    )
+    for one in db.session.scalars(odd):
+        _ask(one, {"gateway_says": one.raw_word})
+
+
+@inside_use_case
+def _locked(settlement_id: int) -> GatewaySettlement:
+    return db.session.scalars(
+        select(GatewaySettlement)
+        .where(GatewaySettlement.id == settlement_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _close(settlement: GatewaySettlement) -> None:
+    inside = _inside(settlement.id)
+    reached = settlement.effective_pesewas or 0
+    if not _adds_up(settlement, inside):
+        _ask(
+            settlement,
+            {
+                "settled_pesewas": settlement.effective_pesewas,
+                "said_pesewas": settlement.total_pesewas,
+                "inside_pesewas": inside.charged_pesewas,
+                "currency": settlement.currency,
+            },
+        )
+    ours = max(0, reached - inside.foreign_pesewas)
+    settlement.went = _way(settlement, ours)
+    settlement.closed_at = clock.now()
+    if settlement.went == "bank":
+        settlement.booked_pesewas = ours
+        online.settlement(settlement.id, ours, SYSTEM)
+
+
+def _way(settlement: GatewaySettlement, ours_pesewas: int) -> str:
+    if ours_pesewas <= 0 or settlement.currency != CURRENCY:
+        return "nowhere"
+    if config.current().paystack_settles_to == "balance":
+        return "balance"
+    by_hand = db.session.get(Setting, BY_HAND)
+    if by_hand is not None:
+        until = datetime.fromisoformat(str(by_hand.value["until"]))
+        if settlement.settled_at <= until:
+            return "by_hand"
+    return "bank"
+
+
+def _adds_up(settlement: GatewaySettlement, inside: Inside) -> bool:
+    """Whether the settlement says of itself what its payments and its parts say."""
+    parts = (
+        settlement.total_pesewas,
+        settlement.fees_pesewas,
+        settlement.deductions_pesewas,
+        settlement.effective_pesewas,
+    )
+    if None in parts or settlement.currency != CURRENCY:
+        return False
+    total, fees, deductions, effective = (part or 0 for part in parts)
+    is_whole = effective == total - fees - deductions
+    return is_whole and effective >= 0 and inside.charged_pesewas == total
+
+
+def _inside(settlement_id: int) -> Inside:
+    charged = func.coalesce(GatewayLine.charged_pesewas, 0)
+    net = charged - func.coalesce(GatewayLine.fees_pesewas, 0)
+    is_foreign = or_(OnlinePayment.id.is_(None), OnlinePayment.state != "paid")
+    row = db.session.execute(
+        select(
+            func.coalesce(func.sum(charged), 0),
+            func.coalesce(func.sum(net).filter(is_foreign), 0),
+        )
+        .select_from(GatewayLine)
+        .outerjoin(OnlinePayment, OnlinePayment.reference == GatewayLine.reference)
+        .where(GatewayLine.settlement_id == settlement_id)
+    ).one()
+    return Inside(int(row[0]), int(row[1]))
+
+
+def _ask(settlement: GatewaySettlement, seen: dict[str, Any]) -> None:
+    subject = f"settlement:{settlement.gateway_id}"
+    evidence = {"settlement": settlement.gateway_id, **seen}
+    if not cases.judged_before(CASE, subject, evidence):
+        cases.open_case(CASE, subject, evidence)
