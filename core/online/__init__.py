@@ -34,6 +34,7 @@ from core.online.of_orders import (
 from core.online.paid_to import PayoutAccount, PayoutSchedule
 from core.online.paying_back import (
     ask_refund,
+    is_disputed,
     refund_by_transfer,
     refund_done,
     refund_returned,
@@ -54,6 +55,7 @@ from core.online.paying_out import (
     payout_reversed,
     request_payout,
 )
+from core.online.refund_lists import is_refunded_by_us
 from core.online.standing import due, locked, locked_payment, paying
 from core.online.stopped import stop_payouts
 from core.online.switch import (
@@ -93,7 +95,9 @@ __all__ = [
     "give_back",
     "hold",
     "is_configured",
+    "is_disputed",
     "is_on",
+    "is_refunded_by_us",
     "judge",
     "locked",
     "locked_payment",

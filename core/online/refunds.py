@@ -22,7 +22,12 @@ from core.base.preconditions import inside_use_case
 from core.online.attempts import ring
 from core.online.model import OPEN_REFUND, GatewayRefund, OnlinePayment, Unfit
 from core.online.of_orders import fee_to_agent
-from core.online.paying_back import ask_refund, refund_done, refund_returned
+from core.online.paying_back import (
+    ask_refund,
+    is_disputed,
+    refund_done,
+    refund_returned,
+)
 from core.online.refund_lists import Reason, newest
 from core.online.standing import due, locked, locked_payment
 
@@ -278,5 +283,5 @@ def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
         frozenset(str(one) for one in others),
         refund.to_number,
         refund.to_network,
-        cases.is_open("payment_disputed", payment.subject),
+        cases.is_open("payment_disputed", payment.subject) or is_disputed(payment.id),
     )

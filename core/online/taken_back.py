@@ -17,19 +17,28 @@ from core.online.standing import balanced, locked_payment, postings
 
 
 @inside_use_case
-def reverse(dispute: Dispute, taken_pesewas: int, actor: Actor) -> None:
+def reverse(dispute: Dispute, taken_pesewas: int, actor: Actor, note: str = "") -> None:
     """The gateway took so much of a payment for an order: it pays what is owed back of it first,
-    the rest is our loss. Raises `Unfit`."""
+    the rest is our loss. `note` says in the books how it came to that. Raises `Unfit`."""
     payment = _take(dispute, taken_pesewas)
     if payment.funded_at is not None:
         raise Unfit("This payment went into a wallet: book it as a funding taken back.")
     legs = balanced(payment.id, [("gateway", -taken_pesewas)], take=taken_pesewas)
-    post("reversed", legs, actor, store_id=dispute.store_id, subject=dispute.subject)
+    post(
+        "reversed",
+        legs,
+        actor,
+        store_id=dispute.store_id,
+        subject=dispute.subject,
+        note=note,
+    )
     _close(dispute, taken_pesewas)
 
 
 @inside_use_case
-def fund_reversed(dispute: Dispute, taken_pesewas: int, actor: Actor) -> int:
+def fund_reversed(
+    dispute: Dispute, taken_pesewas: int, actor: Actor, note: str = ""
+) -> int:
     """The gateway took a funding back: the wallet gives what is free in it, the rest is our loss
     until it is settled. Returns that rest. Raises `Unfit`."""
     payment = _take(dispute, taken_pesewas)
@@ -37,11 +46,11 @@ def fund_reversed(dispute: Dispute, taken_pesewas: int, actor: Actor) -> int:
         raise Unfit("This payment did not go into a wallet.")
     free = min(taken_pesewas, ledger.wallet_of(dispute.store_id).available_pesewas)
     try:
-        _take_funding(dispute, taken_pesewas, free, actor)
+        _take_funding(dispute, taken_pesewas, free, actor, note)
     except InsufficientWallet as short:
         # spent meanwhile; the wallet is locked by now
         free = max(0, short.available_pesewas)
-        _take_funding(dispute, taken_pesewas, free, actor)
+        _take_funding(dispute, taken_pesewas, free, actor, note)
     _close(dispute, taken_pesewas)
     return taken_pesewas - free
 
@@ -117,13 +126,23 @@ def _take(dispute: Dispute, taken_pesewas: int) -> OnlinePayment:
     return payment
 
 
-def _take_funding(dispute: Dispute, whole: int, free: int, actor: Actor) -> None:
+def _take_funding(
+    dispute: Dispute, whole: int, free: int, actor: Actor, note: str
+) -> None:
     legs = [("wallet", free), ("dispute_loss", whole - free), ("gateway", -whole)]
     kind: Kind = "fund_reversed"
-    post(kind, legs, actor, store_id=dispute.store_id, subject=dispute.subject)
+    post(
+        kind,
+        legs,
+        actor,
+        store_id=dispute.store_id,
+        subject=dispute.subject,
+        note=note,
+    )
 
 
 def _close(dispute: Dispute, taken_pesewas: int) -> None:
     dispute.taken_pesewas = taken_pesewas
-    dispute.state = "accepted" if dispute.state == "accepted" else "lost"
+    if dispute.state not in ("accepted", "auto_accepted"):
+        dispute.state = "lost"
     dispute.ended_at = clock.now()

@@ -14,11 +14,9 @@ from core.base import clock, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.online import OnlinePayment, Verdict, Verified
+from core.online.model import MOST_ID
 from core.orders import Order, releasing
 from core.orders.timeline import log
-
-MOST_ID = 2**63 - 1
-"""The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 
 
 @inside_use_case
@@ -97,14 +95,17 @@ def _refuse(payment: OnlinePayment, order: Order, found: Verified) -> None:
 
 
 def _see_reversed(payment: OnlinePayment, order: Order, found: Verified) -> None:
-    """Unless a refund of ours did it."""
+    """Unless a refund of ours did it, or a dispute that is looked after."""
     if payment.state == "paid":
         _know(payment, order, found)
-    is_ours = select(online.GatewayRefund.id).where(
-        online.GatewayRefund.payment_id == payment.id,
-        online.GatewayRefund.state.in_(("submitting", "open", "done")),
+    of_dispute = select(online.Dispute.id).where(
+        online.Dispute.payment_id == payment.id, online.Dispute.gateway_id.is_not(None)
     )
-    if db.session.scalar(is_ours.limit(1)) is None:
+    is_explained = (
+        online.is_refunded_by_us(payment.id)
+        or db.session.scalar(of_dispute.limit(1)) is not None
+    )
+    if not is_explained:
         _ask_person("payment_reversed", payment, order, found)
 
 
