@@ -93,6 +93,9 @@ DEEDS = security_events.EVENTS | {
     "resume_payouts": "let payouts go on of",
     "book_top_up": "booked money into the gateway of",
     "book_settlement": "booked money from the gateway to the bank of",
+    "accept_dispute": "accepted a dispute of",
+    "contest_dispute": "contested a dispute of",
+    "ask_sweep_disputes": "asked for the gateway's disputes",
     "ask_read_gateway": "asked for the gateway's balance",
     "forget_customer": "masked a customer's number in finished orders of",
 }

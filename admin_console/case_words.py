@@ -36,6 +36,8 @@ SHORT = {
     "paid_unfit": "Unfit payments",
     "payment_reversed": "Reversed payments",
     "payment_disputed": "Disputed payments",
+    "dispute_unknown": "Disputes not ours",
+    "dispute_odd": "Odd disputes",
     "payment_odd": "Odd payments",
     "refund_failed": "Failed refunds",
     "refund_details": "Refunds without an address",

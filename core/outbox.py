@@ -45,10 +45,14 @@ Kind = Literal[
     "check_payout_account",
     "send_payout",
     "read_gateway",
+    "watch_dispute",
+    "sweep_disputes",
 ]
 SUBJECTS: dict[
     str,
-    Literal["order", "platform", "device", "payment", "payout_account", "payout"],
+    Literal[
+        "order", "platform", "device", "payment", "payout_account", "payout", "dispute"
+    ],
 ] = {
     "deliver_order": "order",
     "sync_catalogue": "platform",
@@ -60,9 +64,13 @@ SUBJECTS: dict[
     "check_payout_account": "payout_account",
     "send_payout": "payout",
     "read_gateway": "platform",
+    "watch_dispute": "dispute",
+    "sweep_disputes": "platform",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
+OF_GATEWAY: tuple[Kind, ...] = ("watch_payment", "watch_dispute", "sweep_disputes")
+"""What waits in the line of its own for the worker that asks the payment gateway."""
 PLATFORM = 0
 """`subject_id` of work that is about the platform as a whole."""
 
@@ -271,7 +279,7 @@ def ring_after_commit(
     """Have a row that is due at once looked at after the commit."""
     if due_at > clock.now():
         return
-    if kind == "watch_payment":
+    if kind in OF_GATEWAY:
         after_commit(lambda: ring_payment([outbox_id]))
     else:
         after_commit(lambda: ring([outbox_id], first=first))

@@ -1,5 +1,5 @@
-"""The line of its own in which attempts to pay wait for their worker: neither waits for the other,
-whoever buys at the supplier or asks the gateway.
+"""The line of its own in which attempts to pay, and disputes, wait for their worker: neither waits
+for the other, whoever buys at the supplier or asks the gateway.
 
 Rings as `relay` does, by the same rows and leases; one worker hears this line alone
 (`operations.supervise`).
@@ -23,7 +23,7 @@ from core import leases
 from core.base import config, tenancy
 from core.base.preconditions import needs_across_stores
 from core.online import is_configured
-from core.outbox import OutboxRow
+from core.outbox import OF_GATEWAY, OutboxRow
 from fulfilment.line import line_up
 
 log = structlog.get_logger("payments")
@@ -31,7 +31,7 @@ log = structlog.get_logger("payments")
 QUEUE = "pay"
 _LIST = f"rq:queue:{QUEUE}"
 _JOB_ID = re.compile(rb"pay-(\d+)-\d+")
-_OURS = OutboxRow.kind == "watch_payment"
+_OURS = OutboxRow.kind.in_(OF_GATEWAY)
 _QUIET_S = 2.0
 _quiet_until = 0.0
 
@@ -63,7 +63,7 @@ def ring(outbox_ids: list[int]) -> None:
 
 @needs_across_stores
 def round_once(connection: Redis) -> int:
-    """Ring the attempts that are due and in no line yet. Returns how many. Nothing is asked where
+    """Ring the rows that are due and in no line yet. Returns how many. Nothing is asked where
     there is no gateway."""
     if not is_configured():
         return 0

@@ -297,6 +297,11 @@ class Environment:
         "who bears the fee of a payment that goes back because its agent cancelled: owner or agent",
         "owner",
     )
+    dispute_loss_bearer: str = _var(
+        "MAKOLA_DISPUTE_LOSS_BEARER",
+        "who bears what a lost dispute takes: owner, or agent, out of the store's earnings",
+        "owner",
+    )
     payout_least_pesewas: int = _var(
         "MAKOLA_PAYOUT_LEAST",
         "pesewas: the smallest payout of earnings; below GH₵ 20 its fee is more than a twentieth",

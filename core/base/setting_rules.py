@@ -70,6 +70,10 @@ _SHAPES = {
         r"owner|agent",
         "MAKOLA_REFUND_FEE_BEARER must be owner or agent.",
     ),
+    "dispute_loss_bearer": (
+        r"owner|agent",
+        "MAKOLA_DISPUTE_LOSS_BEARER must be owner or agent.",
+    ),
     "paystack_mode": (r"test|live", "PAYSTACK_MODE must be test or live, or empty."),
     "public_scheme": (r"https?", "MAKOLA_PUBLIC_SCHEME must be https or http."),
 }

@@ -31,7 +31,7 @@ from core.cases import Case
 from core.orders.advancing import locked
 from core.orders.model import Order
 from core.orders.real import REAL
-from core.outbox import OutboxRow
+from core.outbox import OF_GATEWAY, OutboxRow
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ _IN_LINE = (
 )
 _FREE = OutboxRow.kind.in_(("prove_books", "play_test_order"))
 _NOTICE = OutboxRow.kind == "notify_device"
-_PAYMENT = OutboxRow.kind == "watch_payment"
-"""It has a line of its own, and takes none of the supplier's calls."""
+_PAYMENT = OutboxRow.kind.in_(OF_GATEWAY)
+"""They have a line of their own, and take none of the supplier's calls."""
 PAYOUTS = ("check_payout_account", "send_payout", "read_gateway")
 """What asks the gateway about payouts: none of the supplier's calls."""
 _PAYOUT = OutboxRow.kind.in_(PAYOUTS)

@@ -154,6 +154,8 @@ TABLE: tuple[Way, ...] = (
     _close("paid_unfit"),
     _close("payment_reversed"),
     _close("payment_disputed"),
+    _close("dispute_unknown"),
+    _close("dispute_odd"),
     _close("payment_odd"),
     _refund("refund_failed"),
     _close("refund_failed"),

@@ -4,7 +4,6 @@ platform's people see (`listing`) and a store's own switch (`switching`). The ru
 books are `core.online`'s."""
 
 from core.taking.asking import (
-    disputed,
     may_be_asked,
     may_try,
     returned,
@@ -29,7 +28,6 @@ __all__ = [
     "Standing",
     "ask_anew",
     "close",
-    "disputed",
     "end_of_time",
     "items",
     "may_be_asked",

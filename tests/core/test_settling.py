@@ -46,13 +46,15 @@ PAYMENT_KINDS = (
     "payment_reversed",
     "payment_odd",
     "payment_disputed",
+    "dispute_unknown",
+    "dispute_odd",
     "refund_failed",
     "refund_details",
     "refund_poor",
     "refund_strange",
 )
-"""Of online payments: settled in fulfilment/test_taking.py and test_refunding.py, where they come
-about."""
+"""Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and test_disputing.py,
+where they come about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )
