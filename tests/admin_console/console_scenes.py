@@ -11,7 +11,7 @@ import tables_owner
 from flask import Flask
 from sqlalchemy import update
 
-from core import cases, catalog, orders, reconcile, settling, stores
+from core import cases, catalog, disputes, orders, reconcile, settling, stores
 from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db, transaction
@@ -31,6 +31,14 @@ GOES_BACK = (
     "INSERT INTO gateway_refunds (store_id, payment_id, n, amount_pesewas, reason, state, asked_by,"
     " asked_at) SELECT p.store_id, p.id, 1, p.amount_pesewas, 'cancelled', :state, 'Makola', now()"
     " FROM online_payments p JOIN orders o ON o.id = p.order_id WHERE o.code = :code"
+)
+
+DISPUTED = (
+    "INSERT INTO disputes (store_id, payment_id, gateway_id, amount_pesewas, category, state, made_at,"
+    " opened_at, due_at, timeline) SELECT p.store_id, p.id, p.id + 9007199254740992, p.amount_pesewas,"
+    " 'fraud', :state, :now, :begun, :due, jsonb_build_array(jsonb_build_object('at', cast(:at AS text), 'who',"
+    " 'Makola', 'text', 'The payment is disputed.')) FROM online_payments p JOIN orders o"
+    " ON o.id = p.order_id WHERE o.code = :code"
 )
 
 
@@ -132,6 +140,33 @@ class Scene:
         with self.everywhere():
             found = refund_lists.waiting(1_000)
             return next(one.id for one in found if one.order_code == code)
+
+    def dispute(
+        self, code: str, state: str = "needs_answer", left_h: float = 40
+    ) -> int:
+        """What was paid online for this order is disputed, with so many hours left. Its number."""
+        tables_owner.execute(
+            "UPDATE orders SET paid_online = true WHERE code = :code", code=code
+        )
+        tables_owner.execute(PAID_ONLINE, code=code, reference=f"mk-{code}".lower())
+        with self.everywhere():
+            now = clock.now()
+            due = disputes.deadline.due_at(now, left_h)
+        begun = disputes.deadline.before(due, disputes.deadline.HOURS)
+        tables_owner.execute(
+            DISPUTED,
+            code=code,
+            state=state,
+            now=now,
+            begun=begun,
+            due=due,
+            at=now.isoformat(),
+        )
+        with self.everywhere():
+            found = disputes.listing.listed("all", 1_000)
+            return next(
+                one.dispute.id for one in found if one.order and one.order.code == code
+            )
 
     def balance(self, pesewas: int) -> str:
         """The supplier told us its balance."""

@@ -65,6 +65,7 @@ NOT_OF_A_STORE = {
     "user_id": "the platform's",
     "account_id": "the console names payout numbers by it",
     "refund_id": "the console names refunds by it",
+    "dispute_id": "the console names disputes by it",
     "network": "of the platform's catalogue",
     "action": "a word",
     "mark": "of the logo that anybody sees there; another store's is not found",
