@@ -45,5 +45,5 @@ def words_of(order: Order) -> Words | None:
     found = _WORDS.get(dispute.state) if dispute is not None else None
     if dispute is None or found is None:
         return None
-    amount = money.cedis(dispute.taken_pesewas)
+    amount = money.cedis(dispute.taken_pesewas or dispute.amount_pesewas)
     return Words(found.icon, found.title, found.sentence.format(amount))
