@@ -20,6 +20,7 @@ from admin_console import (  # noqa: F401 - the views register themselves on bp
     calls,
     cases,
     catalog_pages,
+    disputes,
     funding,
     gateway_days,
     online,

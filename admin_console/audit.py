@@ -100,6 +100,9 @@ DEEDS = security_events.EVENTS | {
     "book_settlement": "booked money from the gateway to the bank of",
     "ask_compare_gateway": "asked for a comparison with the gateway of",
     "compare_day": "had a day compared anew:",
+    "accept_dispute": "accepted a dispute of",
+    "contest_dispute": "contested a dispute of",
+    "ask_sweep_disputes": "asked for the gateway's disputes",
     "ask_read_gateway": "asked for the gateway's balance",
     "forget_customer": "masked a customer's number in finished orders of",
 }

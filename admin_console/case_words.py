@@ -39,6 +39,8 @@ SHORT = {
     "payment_disputed": "Disputed payments",
     "funding_reversed": "Fundings taken back",
     "payment_broken": "Payments: our errors",
+    "dispute_unknown": "Disputes not ours",
+    "dispute_odd": "Odd disputes",
     "payment_odd": "Odd payments",
     "refund_failed": "Failed refunds",
     "refund_details": "Refunds without an address",

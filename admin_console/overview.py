@@ -67,6 +67,7 @@ def problems(
         *supplier_problems.of_link(link),
         *supplier_problems.of_buying(now),
         *supplier_problems.of_float(now, link, counted_pesewas),
+        *own_problems.of_disputes(),
         *own_problems.of_sales(now),
         *own_problems.of_stores(),
         *own_problems.of_requests(),

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from admin_console import store_figures
 from admin_console.problem import Problem, at
-from core import catalog, fund_requests, outbox, payouts, proof
+from core import catalog, disputes, fund_requests, outbox, payouts, proof
 from core.availability import Now
 from core.base import clock, money, phones
 from core.catalog import Pause, SyncReport
@@ -174,6 +174,18 @@ def of_queue() -> list[Problem]:
             f"{waits} to be taken, the oldest since {since}. Is the worker running?",
         )
     ]
+
+
+def of_disputes() -> list[Problem]:
+    """Disputes that are lost by silence."""
+    open_ones = disputes.listing.waiting()
+    if not open_ones.many:
+        return []
+    many = open_ones.many
+    said = "1 dispute needs" if many == 1 else f"{many} disputes need"
+    due = f", the first by {at(open_ones.due_at)}" if open_ones.due_at else ""
+    sentence = f"{said} your answer{due}. What nobody answers is lost."
+    return [Problem("stopped", sentence, "/disputes?show=answer", "Answer")]
 
 
 def of_payouts() -> list[Problem]:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import g, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from agent_portal import bp, history
+from agent_portal import bp, disputed, history
 from agent_portal.pressing import REFUSED, order_of
 from core import availability, orders, payments
 from core.base import phones
@@ -102,6 +102,7 @@ def _live(order: Order) -> dict[str, object]:
         "payer": _grouped(order.told_payer or ""),
         "messages": payments.of_order(order),
         "report": report,
+        "dispute": disputed.words_of(order),
         "reach": _grouped(report.contact) if report else "",
         "answers": ANSWERS,
         "balances": not_received.BALANCES,

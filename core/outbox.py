@@ -46,10 +46,14 @@ Kind = Literal[
     "send_payout",
     "read_gateway",
     "compare_gateway",
+    "watch_dispute",
+    "sweep_disputes",
 ]
 SUBJECTS: dict[
     str,
-    Literal["order", "platform", "device", "payment", "payout_account", "payout"],
+    Literal[
+        "order", "platform", "device", "payment", "payout_account", "payout", "dispute"
+    ],
 ] = {
     "deliver_order": "order",
     "sync_catalogue": "platform",
@@ -62,18 +66,22 @@ SUBJECTS: dict[
     "send_payout": "payout",
     "read_gateway": "platform",
     "compare_gateway": "platform",
+    "watch_dispute": "dispute",
+    "sweep_disputes": "platform",
 }
 """What a kind of work is about: `subject_id` is the id of such a row."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
-OF_PAYOUTS: tuple[Kind, ...] = (
+BY_TURNS: tuple[Kind, ...] = (
     "check_payout_account",
     "send_payout",
     "read_gateway",
     "compare_gateway",
+    "watch_dispute",
+    "sweep_disputes",
 )
-"""What asks the gateway about payouts. With payments these have a line of their own, and take none
-of the supplier's calls."""
-OF_GATEWAY: tuple[Kind, ...] = ("watch_payment", *OF_PAYOUTS)
+"""What asks the gateway and keeps no customer waiting: payouts, disputes, days. With payments these
+have a line of their own, one of them at a time, and take none of the supplier's calls."""
+OF_GATEWAY: tuple[Kind, ...] = ("watch_payment", *BY_TURNS)
 PLATFORM = 0
 """`subject_id` of work that is about the platform as a whole."""
 
@@ -294,7 +302,7 @@ def ring_after_commit(
 ) -> None:
     """Have a row that is due at once looked at after the commit; one of a payout is left to the
     relay, which lets few into the line of payments."""
-    if due_at > clock.now() or kind in OF_PAYOUTS:
+    if due_at > clock.now() or kind in BY_TURNS:
         return
     if kind == "watch_payment":
         after_commit(lambda: ring_payment([outbox_id]))

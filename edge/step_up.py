@@ -49,6 +49,8 @@ MONEY_AND_PEOPLE = {
     hosts.CONSOLE: frozenset(
         {
             "/funding/<request_id>/approve",
+            "/disputes/<dispute_id>/accept",
+            "/disputes/<dispute_id>/contest",
             "/refunds/<refund_id>/send-to",
             "/stores/<slug>/fund",
             "/stores/<slug>/take-back",

@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.exc import OperationalError
 
-from core import payouts, taking
+from core import disputes, payouts, taking
 from core.base import heartbeats, tenancy
 from core.base.db import transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
@@ -55,8 +55,8 @@ def _take(news: PaymentNews, body: bytes) -> None:
     webhook_events.keep(_row(news, body))
     if news.look_up in ("payment", "refunds") and news.reference:
         taking.ring(news.reference)
-    elif news.look_up == "dispute" and news.reference:
-        taking.disputed(news.reference, news.event)
+    elif news.look_up == "dispute" and (news.reference or news.gateway_id):
+        disputes.heard(news.gateway_id, news.reference, news.event)
     elif news.look_up == "transfer" and news.reference:
         payouts.sending.ring(news.reference)
 

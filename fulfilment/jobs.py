@@ -17,7 +17,7 @@ from rq.timeouts import BaseTimeoutException
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core import leases, orders, outbox
+from core import disputes, leases, orders, outbox
 from core import payouts as core_payouts
 from core.base import clock, tenancy
 from core.base.database_identity import UnknownDatabase
@@ -25,6 +25,7 @@ from core.base.db import transaction
 from core.leases import Lease
 from fulfilment import (
     catalog_sync,
+    disputing,
     gateway_days,
     notices,
     paying,
@@ -59,6 +60,8 @@ HANDLERS: dict[str, Handler] = {
     "send_payout": Handler(payouts.send),
     "read_gateway": Handler(payouts.read_balance),
     "compare_gateway": Handler(gateway_days.compare),
+    "watch_dispute": Handler(disputing.watch),
+    "sweep_disputes": Handler(disputing.sweep),
 }
 
 
@@ -157,11 +160,13 @@ def _put_off(lease: Lease, bug: Exception) -> None:
     person."""
     name = type(bug).__name__
     subject = outbox.SUBJECTS[lease.kind]
-    if subject in ("device", "payment", "payout", "payout_account"):
+    if subject in ("device", "payment", "payout", "payout_account", "dispute"):
         if subject == "payment":
             paying.say_broken(lease, name)
         elif lease.kind == "send_payout":
             core_payouts.sending.broken(lease.subject_id, name)
+        elif subject == "dispute":
+            disputes.taking_in.broken(lease.subject_id, name)
         leases.finish(lease, clock.after(_AGAIN_S))
         return
     if subject != "order":

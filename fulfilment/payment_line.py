@@ -23,7 +23,7 @@ from core import leases
 from core.base import config, tenancy
 from core.base.preconditions import needs_across_stores
 from core.online import is_configured
-from core.outbox import OF_PAYOUTS, OutboxRow
+from core.outbox import BY_TURNS, OutboxRow
 from fulfilment.line import line_up
 
 log = structlog.get_logger("payments")
@@ -32,7 +32,7 @@ QUEUE = "pay"
 _LIST = f"rq:queue:{QUEUE}"
 _JOB_ID = re.compile(rb"pay-(\d+)-\d+")
 _PAYMENT = OutboxRow.kind == "watch_payment"
-_PAYOUT = OutboxRow.kind.in_(OF_PAYOUTS)
+_BY_TURNS = OutboxRow.kind.in_(BY_TURNS)
 _QUIET_S = 2.0
 _quiet_until = 0.0
 
@@ -78,7 +78,7 @@ def round_once(connection: Redis) -> int:
     found = (_JOB_ID.fullmatch(name) for name in waiting if isinstance(name, bytes))
     besides = [int(one[1]) for one in found if one]
     leased = leases.lease_due(room, besides=besides, of=_PAYMENT)
-    if len(leased) < room and not leases.under_way(*OF_PAYOUTS):
-        leased += leases.lease_due(1, besides=besides, of=_PAYOUT)
+    if len(leased) < room and not leases.under_way(*BY_TURNS):
+        leased += leases.lease_due(1, besides=besides, of=_BY_TURNS)
     line_up(queue_of(connection), QUEUE, leased)
     return len(leased)

@@ -248,6 +248,7 @@ def ask_timed() -> None:
     _ask_when_old("prove_books", settings.proof_every_s)
     if housekeeping.wants_gateway():
         _ask_when_old("read_gateway", settings.gateway_every_s)
+        _ask_when_old("sweep_disputes", settings.dispute_every_s)
 
 
 @needs_across_stores

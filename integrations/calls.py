@@ -85,6 +85,18 @@ class Caller:
                     )
                 )
 
+    def put(self, url: str, file: bytes, timeouts: http.Timeouts) -> http.Reply:
+        """A PDF, to an address that an answer named: without our credentials, and in no record,
+        since whoever has the address may write there."""
+        return http.send(
+            "PUT",
+            url,
+            headers={"Content-Type": "application/pdf"},
+            body=file,
+            timeouts=_scaled(timeouts, self.scale),
+            transport=self.transport,
+        )
+
     def _send(self, call: Call, body: bytes | None) -> http.Reply:
         return http.send(
             call.method,

@@ -41,7 +41,8 @@ Row = TypeVar("Row")
 NotDone = Refused | NotSent | Unclear
 """What may come of an act that was not taken, or is not known to be."""
 
-DisputeWord = Literal["needs_answer", "waiting", "resolved"]
+DisputeWord = Literal["needs_answer", "waiting", "pending", "resolved"]
+"""`waiting`: the customer's bank has our answer. `pending`: nothing happens."""
 StartResult = Started | NotDone
 ChargeResult = Prompt | NotDone
 RefundResult = Refund | NotDone
@@ -206,6 +207,7 @@ class Payments(Protocol):
     def dispute(self, gateway_id: str) -> DisputeResult: ...
     def dispute_upload(self, gateway_id: str, file_name: str) -> Upload | NotDone: ...
     def dispute_evidence(self, gateway_id: str, said: Evidence) -> str | NotDone: ...
+    def put_file(self, where: Upload, file: bytes) -> str | NotDone: ...
     def resolve_dispute(
         self, gateway_id: str, answer: Resolution
     ) -> Dispute | NotDone: ...

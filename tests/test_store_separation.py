@@ -27,6 +27,7 @@ STORE_TABLES = (
     "batch_lines",
     "cases",
     "customers",
+    "dispute_answers",
     "disputes",
     "entries",
     "fund_requests",

@@ -307,6 +307,11 @@ class Environment:
     fund_most_pesewas: int = _var(
         "MAKOLA_FUND_MOST", "pesewas: the most of it at a time", 500_000
     )
+    dispute_loss_bearer: str = _var(
+        "MAKOLA_DISPUTE_LOSS_BEARER",
+        "who bears what a lost dispute takes: owner, or agent, out of the store's earnings",
+        "owner",
+    )
     payout_least_pesewas: int = _var(
         "MAKOLA_PAYOUT_LEAST",
         "pesewas: the smallest payout of earnings; below GH₵ 20 its fee is more than a twentieth",

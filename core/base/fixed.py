@@ -174,6 +174,15 @@ class FixedLimits:
     payment_watch_ladder_s: tuple[int, ...] = (3_600, 10_800, 43_200, 86_400, 259_200)
     payment_away_s: int = 15  # the gateway did not answer: asked again after this
     payment_refused_s: int = 60  # it refuses our key: asked again after this
+    # a dispute is looked at this often at least; one that somebody has to look into, so often
+    dispute_look_s: int = 21_600
+    dispute_slow_s: int = 21_600
+    dispute_after_due_s: int = 900  # and so long after its deadline
+    dispute_absence_s: int = 300  # two "not found", so far apart, prove absence
+    # one that is over and whose money is not seen to move: a person is asked after this
+    dispute_odd_s: int = 3 * 86_400
+    dispute_every_s: int = 86_400  # the gateway's list is read this often, so far back
+    dispute_sweep_days: int = 30
     refund_absence_s: int = (
         60  # two looks at the gateway's list, so far apart, prove absence
     )

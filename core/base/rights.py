@@ -40,6 +40,7 @@ STORE = {
         " UPDATE(blocked_at, blocked_by, blocked_why, name, note)"
     ),
     "delivery_estimates": "SELECT",
+    "dispute_answers": "SELECT",
     "disputes": "SELECT",
     "entries": "SELECT",
     "former_addresses": "SELECT",
@@ -142,9 +143,13 @@ PLATFORM = {
         "SELECT INSERT(ending, last_at, name, newest_order_id, store_id)"
         " UPDATE(blocked_at, blocked_by, blocked_why, name, note)"
     ),
+    "dispute_answers": (
+        "SELECT INSERT UPDATE(absent_at, ended_at, evidence_id, file_name, said, sent_at, state)"
+    ),
     "disputes": (
-        "SELECT INSERT UPDATE(borne_pesewas, category, due_at, ended_at, evidence, owed_pesewas,"
-        " state, taken_pesewas)"
+        "SELECT INSERT UPDATE(amount_pesewas, borne_pesewas, category, due_at, ended_at,"
+        " evidence, heard_at, missing_since, opened_at, owed_pesewas, raw_status, reminded,"
+        " resolution, resolved_at, state, taken_pesewas, timeline)"
     ),
     "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",
@@ -358,7 +363,8 @@ WITHOUT_SEQUENCE |= {
     "store_records",
     "supplier_state",
 }
-STORE_TABLES = ("accounts", "batch_lines", "cases", "customers", "disputes", "entries",
+STORE_TABLES = ("accounts", "batch_lines", "cases", "customers",
+"dispute_answers", "disputes", "entries",
 "fund_requests", "gateway_refunds", "notice_marks", "not_received", "online_payments",
 "order_batches", "order_drafts", "order_events", "order_words", "orders", "outbox",
 "payment_messages", "payout_accounts", "payout_schedules", "payouts", "postings", "price_moves",

@@ -74,6 +74,10 @@ _SHAPES = {
         r"bank|balance",
         "PAYSTACK_SETTLES_TO must be bank or balance.",
     ),
+    "dispute_loss_bearer": (
+        r"owner|agent",
+        "MAKOLA_DISPUTE_LOSS_BEARER must be owner or agent.",
+    ),
     "paystack_mode": (r"test|live", "PAYSTACK_MODE must be test or live, or empty."),
     "public_scheme": (r"https?", "MAKOLA_PUBLIC_SCHEME must be https or http."),
 }

@@ -54,6 +54,7 @@ from core.online.of_orders import (
 from core.online.paid_to import PayoutAccount, PayoutSchedule
 from core.online.paying_back import (
     ask_refund,
+    is_disputed,
     refund_by_transfer,
     refund_done,
     refund_returned,
@@ -74,6 +75,7 @@ from core.online.paying_out import (
     payout_reversed,
     request_payout,
 )
+from core.online.refund_lists import is_refunded_by_us
 from core.online.standing import due, locked, locked_payment, paying
 from core.online.stopped import stop_payouts
 from core.online.switch import (
@@ -88,6 +90,7 @@ from core.online.taken_back import (
     loss_of,
     loss_to_agent,
     reverse,
+    take_disputed_funding,
     take_funding_back,
     taken_of,
 )
@@ -130,7 +133,9 @@ __all__ = [
     "give_back",
     "hold",
     "is_configured",
+    "is_disputed",
     "is_on",
+    "is_refunded_by_us",
     "judge",
     "left_of_funding",
     "locked",
@@ -163,6 +168,7 @@ __all__ = [
     "stop_payouts",
     "switch_platform",
     "switch_store",
+    "take_disputed_funding",
     "take_funding_back",
     "taken_of",
     "top_up",

@@ -22,6 +22,10 @@ MOST_ID = 2**63 - 1
 """The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 OPEN_PAYOUT = ("requested", "approved", "submitting", "needs_owner", "in_transit")
 OPEN_REFUND = ("requested", "submitting", "open", "needs_details")
+OPEN_DISPUTE = ("heard", "needs_answer", "answering", "sent")
+"""While one of these stands nothing of its payment is refunded."""
+MOST_ID = 2**63 - 1
+"""The gateway's numbers have 64 bits without a sign; a larger one is not kept."""
 
 TAKEN_BACK = ("payment_disputed", "payment_reversed")
 """Cases of a payment that somebody at the gateway takes back, or may."""
@@ -235,6 +239,7 @@ class Dispute(Model, StoreScoped):
 
     __tablename__ = "disputes"
     __table_args__ = (
+        UniqueConstraint("store_id", "id"),
         ForeignKeyConstraint(
             ["store_id", "payment_id"],
             ["online_payments.store_id", "online_payments.id"],
@@ -254,10 +259,27 @@ class Dispute(Model, StoreScoped):
     """Of a funding: what we bear of it, by a person's word."""
     category: Mapped[str]
     state: Mapped[str] = mapped_column(default="needs_answer")
+    """*heard* (signed news, the gateway not asked yet) → *needs_answer* → *answering* (a person
+    has said what) → *sent* (contested, the bank decides) → *won* or *lost*; or *accepted* by us,
+    or *auto_accepted* by the gateway because nobody answered. *unknown*: it knows no such one."""
     due_at: Mapped[datetime | None]
     evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, deferred=True)
+    """What was sent to contest it, as it was then."""
     made_at: Mapped[datetime] = mapped_column(default=clock.now)
     ended_at: Mapped[datetime | None]
+    raw_status: Mapped[str] = mapped_column(default="")
+    resolution: Mapped[str] = mapped_column(default="")
+    """The gateway's own words."""
+    opened_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    heard_at: Mapped[datetime | None]
+    """When the gateway last said how it stands."""
+    missing_since: Mapped[datetime | None]
+    reminded: Mapped[int] = mapped_column(default=0)
+    """How many reminders were given."""
+    timeline: Mapped[list[dict[str, str]]] = mapped_column(
+        JSONB, default=list, deferred=True
+    )
 
     @property
     def subject(self) -> str:

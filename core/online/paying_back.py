@@ -9,7 +9,14 @@ from core.base import clock, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.ledger import Leg, Posting, post
-from core.online.model import OPEN_REFUND, Dispute, GatewayRefund, OnlinePayment, Unfit
+from core.online.model import (
+    OPEN_DISPUTE,
+    OPEN_REFUND,
+    Dispute,
+    GatewayRefund,
+    OnlinePayment,
+    Unfit,
+)
 from core.online.standing import balanced, due, locked_payment, postings
 
 
@@ -29,14 +36,7 @@ def ask_refund(
         select(exists().where(mine, GatewayRefund.state.in_(OPEN_REFUND)))
     ):
         raise Unfit("A refund of this payment is under way. Wait until it is over.")
-    if db.session.scalar(
-        select(
-            exists().where(
-                Dispute.payment_id == payment.id,
-                Dispute.state.in_(("needs_answer", "sent")),
-            )
-        )
-    ):
+    if is_disputed(payment.id):
         raise Unfit(
             "This payment is disputed: a refund now could pay it back twice. Settle that first."
         )
@@ -60,6 +60,12 @@ def refuse_unowed(payment: OnlinePayment) -> None:
         raise Unfit(
             "Nothing of this payment is owed back by the books. Prove them first."
         )
+
+
+def is_disputed(payment_id: int) -> bool:
+    """Whether a dispute of a payment is not over: who paid may get it back by that."""
+    mine = (Dispute.payment_id == payment_id) & Dispute.state.in_(OPEN_DISPUTE)
+    return bool(db.session.scalar(select(exists().where(mine))))
 
 
 def _is_booked(payment: OnlinePayment) -> bool:

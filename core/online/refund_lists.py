@@ -72,6 +72,15 @@ def is_under_way(payment_id: int) -> bool:
     return found is not None and found.state in OPEN_REFUND
 
 
+def is_refunded_by_us(payment_id: int) -> bool:
+    """Whether a refund of ours may be why the gateway says that a payment was taken back."""
+    found = select(GatewayRefund.id).where(
+        GatewayRefund.payment_id == payment_id,
+        GatewayRefund.state.in_(("submitting", "open", "done")),
+    )
+    return db.session.scalar(found.limit(1)) is not None
+
+
 def reason_of(payment_id: int) -> Reason:
     """Why the payment's newest refund was asked for."""
     found = newest(payment_id)

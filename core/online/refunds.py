@@ -29,7 +29,12 @@ from core.online.model import (
     Unfit,
 )
 from core.online.of_orders import fee_to_agent
-from core.online.paying_back import ask_refund, refund_done, refund_returned
+from core.online.paying_back import (
+    ask_refund,
+    is_disputed,
+    refund_done,
+    refund_returned,
+)
 from core.online.refund_lists import Reason, newest
 from core.online.standing import due, locked, locked_payment
 
@@ -285,6 +290,6 @@ def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
         frozenset(str(one) for one in others),
         refund.to_number,
         refund.to_network,
-        cases.is_open("payment_disputed", payment.subject),
+        cases.is_open("payment_disputed", payment.subject) or is_disputed(payment.id),
         refund.is_adopted,
     )

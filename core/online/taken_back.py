@@ -19,19 +19,28 @@ from core.online.standing import balanced, locked_payment, postings
 
 
 @inside_use_case
-def reverse(dispute: Dispute, taken_pesewas: int, actor: Actor) -> None:
+def reverse(dispute: Dispute, taken_pesewas: int, actor: Actor, note: str = "") -> None:
     """The gateway took so much of a payment for an order: it pays what is owed back of it first,
-    the rest is our loss. Raises `Unfit`."""
+    the rest is our loss. `note` says in the books how it came to that. Raises `Unfit`."""
     payment = _take(dispute, taken_pesewas)
     if payment.funded_at is not None:
         raise Unfit("This payment went into a wallet: book it as a funding taken back.")
     legs = balanced(payment.id, [("gateway", -taken_pesewas)], take=taken_pesewas)
-    post("reversed", legs, actor, store_id=dispute.store_id, subject=dispute.subject)
+    post(
+        "reversed",
+        legs,
+        actor,
+        store_id=dispute.store_id,
+        subject=dispute.subject,
+        note=note,
+    )
     _close(dispute, taken_pesewas)
 
 
 @inside_use_case
-def fund_reversed(dispute: Dispute, taken_pesewas: int, actor: Actor) -> int:
+def fund_reversed(
+    dispute: Dispute, taken_pesewas: int, actor: Actor, note: str = ""
+) -> int:
     """The gateway took a funding back: the wallet gives what is free in it, the rest is our loss,
     which the store owes until it is settled. Returns that rest. Raises `Unfit`."""
     payment = _take(dispute, taken_pesewas)
@@ -40,7 +49,7 @@ def fund_reversed(dispute: Dispute, taken_pesewas: int, actor: Actor) -> int:
     free = wallet_debts.as_far_as_free(
         dispute.store_id,
         taken_pesewas,
-        lambda free: _take_funding(dispute, taken_pesewas, free, actor),
+        lambda free: _take_funding(dispute, taken_pesewas, free, actor, note),
     )
     _close(dispute, taken_pesewas)
     dispute.owed_pesewas = taken_pesewas - free
@@ -77,7 +86,19 @@ def take_funding_back(payment: OnlinePayment, taken_pesewas: int, actor: Actor) 
     )
     db.session.add(dispute)
     db.session.flush()
-    rest = fund_reversed(dispute, taken_pesewas, actor)
+    return take_disputed_funding(payment, dispute, taken_pesewas, actor)
+
+
+@inside_use_case
+def take_disputed_funding(
+    payment: OnlinePayment,
+    dispute: Dispute,
+    taken_pesewas: int,
+    actor: Actor,
+    note: str = "",
+) -> int:
+    """The same by a dispute that is there."""
+    rest = fund_reversed(dispute, taken_pesewas, actor, note)
     if rest:
         evidence = {
             "payment": payment.reference,
@@ -167,13 +188,23 @@ def _take(dispute: Dispute, taken_pesewas: int) -> OnlinePayment:
     return payment
 
 
-def _take_funding(dispute: Dispute, whole: int, free: int, actor: Actor) -> None:
+def _take_funding(
+    dispute: Dispute, whole: int, free: int, actor: Actor, note: str
+) -> None:
     legs = [("wallet", free), ("dispute_loss", whole - free), ("gateway", -whole)]
     kind: Kind = "fund_reversed"
-    post(kind, legs, actor, store_id=dispute.store_id, subject=dispute.subject)
+    post(
+        kind,
+        legs,
+        actor,
+        store_id=dispute.store_id,
+        subject=dispute.subject,
+        note=note,
+    )
 
 
 def _close(dispute: Dispute, taken_pesewas: int) -> None:
     dispute.taken_pesewas = taken_pesewas
-    dispute.state = "accepted" if dispute.state == "accepted" else "lost"
+    if dispute.state not in ("accepted", "auto_accepted"):
+        dispute.state = "lost"
     dispute.ended_at = clock.now()

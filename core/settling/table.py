@@ -195,6 +195,8 @@ TABLE: tuple[Way, ...] = (
     Way("funding_reversed", "bear_loss", (), "the store still owes something of it"),
     Way("funding_reversed", "close", (), "the store owes nothing of it any more"),
     _close("payment_broken"),
+    _close("dispute_unknown"),
+    _close("dispute_odd"),
     _close("payment_odd"),
     _refund("refund_failed"),
     _close("refund_failed"),

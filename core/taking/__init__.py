@@ -16,7 +16,6 @@ from core.taking import (
     story,
 )
 from core.taking.asking import (
-    disputed,
     may_be_asked,
     may_try,
     returned,
@@ -43,7 +42,6 @@ __all__ = [
     "ask_anew",
     "by_day",
     "close",
-    "disputed",
     "end_of_time",
     "end_unasked",
     "ends",

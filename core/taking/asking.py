@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from core import availability, cases, catalog, online, orders
+from core import availability, catalog, online, orders
 from core.audit import CUSTOMER
 from core.base import clock, config
 from core.base.db import db, transaction
@@ -98,27 +98,6 @@ def ring(reference: str) -> bool:
     if payment is None:
         return False
     online.ring(payment)
-    return True
-
-
-@needs_across_stores
-@inside_use_case
-def disputed(reference: str, event: str) -> bool:
-    """Signed news that a payment is disputed: a person answers it at the gateway, and until the
-    case is closed nothing of it is refunded. False when it is none of ours."""
-    payment = online.by_reference(reference)
-    if payment is None:
-        return False
-    evidence = {"payment": reference, "gateway_says": event}
-    cases.open_case(
-        "payment_disputed",
-        payment.subject,
-        evidence,
-        store_id=payment.store_id,
-        order_id=payment.order_id,
-    )
-    if payment.order_id is None:
-        online.ring(payment)  # taken back already, it leaves the wallet at once
     return True
 
 

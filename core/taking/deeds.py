@@ -101,11 +101,18 @@ def _refuse(payment: OnlinePayment, order: Order, found: Verified) -> None:
 
 
 def _see_reversed(payment: OnlinePayment, order: Order, found: Verified) -> None:
-    """Unless a refund of ours did it."""
+    """Unless a refund of ours did it, or a dispute that is looked after."""
     if payment.state == "paid":
         know(payment, found)
-    if not has_refund(payment):
+    if not has_refund(payment) and not _is_disputed(payment):
         ask_person("payment_reversed", payment, order, found)
+
+
+def _is_disputed(payment: OnlinePayment) -> bool:
+    of_it = select(online.Dispute.id).where(
+        online.Dispute.payment_id == payment.id, online.Dispute.gateway_id.is_not(None)
+    )
+    return db.session.scalar(of_it.limit(1)) is not None
 
 
 def _see_odd(payment: OnlinePayment, order: Order, found: Verified) -> None:

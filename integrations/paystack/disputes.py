@@ -24,13 +24,13 @@ from integrations.payments_port import (
 from integrations.paystack import envelope, reading
 from integrations.paystack.addresses import Addresses
 from integrations.paystack.envelope import Envelope
-from integrations.ports import NoAnswer
+from integrations.ports import NoAnswer, NotSent
 from integrations.strict_json import text
 
 WORDS: dict[str, DisputeWord] = {
     "awaiting-merchant-feedback": "needs_answer",
     "awaiting-bank-feedback": "waiting",
-    "pending": "waiting",
+    "pending": "pending",
     "resolved": "resolved",
     "archived": "resolved",
 }
@@ -123,6 +123,15 @@ def upload(reply: http.Reply, now_s: float, addresses: Addresses) -> Upload | No
     return Upload(url, name)
 
 
+def put(reply: http.Reply, file_name: str) -> str | NotDone:
+    """What came of a file that was put where evidence goes; its store says nothing in words."""
+    if isinstance(reply, http.NotConnected):
+        return NotSent(reply.reason)
+    if isinstance(reply, http.Answer) and 200 <= reply.status < 300:
+        return file_name
+    return Unclear("file_not_taken")
+
+
 def evidence(reply: http.Reply, now_s: float) -> str | NotDone:
     said = envelope.acted(reply, now_s)
     if not isinstance(said, Envelope):
@@ -150,7 +159,7 @@ def record(row: Mapping[str, Any]) -> Dispute | None:
     payment = reading.member(row, "transaction")
     return Dispute(
         gateway_id=gateway_id,
-        status=WORDS.get(raw, "waiting"),
+        status=WORDS.get(raw, "pending"),
         raw_status=raw,
         resolution=reading.word(row, "resolution"),
         category=text(row.get("category"), 40),

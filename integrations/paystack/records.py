@@ -28,7 +28,7 @@ from integrations.payments_port import (
     Upload,
 )
 from integrations.paystack import disputes, money, payments
-from integrations.paystack.asking import Account, query, segment
+from integrations.paystack.asking import READ, Account, query, segment
 from integrations.ports import NoAnswer
 
 BANKS = 100
@@ -98,6 +98,10 @@ class Records(Account):
             f"/dispute/{segment(gateway_id)}/upload_url?{asked}",
             lambda reply, now: disputes.upload(reply, now, self._addresses),
         )
+
+    def put_file(self, where: Upload, file: bytes) -> str | NotDone:
+        """Put a file of evidence where `dispute_upload` said. Our key does not go there."""
+        return disputes.put(self._caller.put(where.url, file, READ), where.file_name)
 
     def dispute_evidence(self, gateway_id: str, said: Evidence) -> str | NotDone:
         """The number by which the answer names this evidence."""

@@ -11,7 +11,7 @@ import tables_owner
 from flask import Flask
 from sqlalchemy import update
 
-from core import cases, catalog, orders, reconcile, settling, stores
+from core import cases, catalog, disputes, orders, reconcile, settling, stores
 from core.audit import Actor
 from core.base import clock, tenancy
 from core.base.db import db, transaction
@@ -56,6 +56,13 @@ SELECT (9007199254740993 + n)::text, 'success', 'GHS', 98000, 1911, 500, 95589, 
 """
 DAYS = (WEEK, LAST_DAY, SETTLED)
 """A week beside the gateway, of which the last day asks."""
+DISPUTED = (
+    "INSERT INTO disputes (store_id, payment_id, gateway_id, amount_pesewas, category, state, made_at,"
+    " opened_at, due_at, timeline) SELECT p.store_id, p.id, p.id + 9007199254740992, p.amount_pesewas,"
+    " 'fraud', :state, :now, :begun, :due, jsonb_build_array(jsonb_build_object('at', cast(:at AS text), 'who',"
+    " 'Makola', 'text', 'The payment is disputed.')) FROM online_payments p JOIN orders o"
+    " ON o.id = p.order_id WHERE o.code = :code"
+)
 
 
 class Scene:
@@ -162,6 +169,33 @@ class Scene:
         for statement in DAYS:
             tables_owner.execute(statement)
         return "/payments/days/2026-11-30"
+
+    def dispute(
+        self, code: str, state: str = "needs_answer", left_h: float = 40
+    ) -> int:
+        """What was paid online for this order is disputed, with so many hours left. Its number."""
+        tables_owner.execute(
+            "UPDATE orders SET paid_online = true WHERE code = :code", code=code
+        )
+        tables_owner.execute(PAID_ONLINE, code=code, reference=f"mk-{code}".lower())
+        with self.everywhere():
+            now = clock.now()
+            due = disputes.deadline.due_at(now, left_h)
+        begun = disputes.deadline.before(due, disputes.deadline.HOURS)
+        tables_owner.execute(
+            DISPUTED,
+            code=code,
+            state=state,
+            now=now,
+            begun=begun,
+            due=due,
+            at=now.isoformat(),
+        )
+        with self.everywhere():
+            found = disputes.listing.listed("all", 1_000)
+            return next(
+                one.dispute.id for one in found if one.order and one.order.code == code
+            )
 
     def balance(self, pesewas: int) -> str:
         """The supplier told us its balance."""

@@ -13,7 +13,7 @@ PAGES = (
     "/", "/?hours=168", "/supplier", "/catalogue", "/orders", "/orders?state=stuck",
     "/orders?day=today&store=ama",
     "/calls", "/calls?endpoint=purchase", "/webhooks", "/stores", "/stores/ama", "/cases",
-    "/books", "/audit", "/refunds",
+    "/books", "/audit", "/refunds", "/disputes", "/disputes?show=answer",
 )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ NOT_OF_A_STORE = {
     "refund_id": "the console names refunds by it",
     "reference": "the console names online payments by it",
     "day": "of the platform's",
+    "dispute_id": "the console names disputes by it",
     "network": "of the platform's catalogue",
     "action": "a word",
     "mark": "of the logo that anybody sees there; another store's is not found",

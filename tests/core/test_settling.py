@@ -53,6 +53,8 @@ PAYMENT_KINDS = (
     "payment_disputed",
     "payment_unwatched",
     "funding_reversed",
+    "dispute_unknown",
+    "dispute_odd",
     "refund_failed",
     "refund_details",
     "refund_poor",
@@ -60,7 +62,8 @@ PAYMENT_KINDS = (
     "refund_late",
 )
 """Of online payments: settled in fulfilment/test_taking.py, test_refunding.py and
-test_late_and_short.py, test_funding_online.py and test_refunds_adopted.py, where they come about."""
+test_late_and_short.py, test_funding_online.py, test_refunds_adopted.py and test_disputing.py,
+where they come about."""
 ORDER_KINDS = tuple(
     kind for kind in KINDS if kind not in (*PLATFORM_KINDS, *PAYMENT_KINDS)
 )

@@ -49,7 +49,7 @@ def test_every_act_of_the_table_is_asked_about_and_does_nothing(
     jump(LATER_S)
     values = {
         "member_id": "3", "request_id": "1", "refund_id": "1", "slug": "ama", "case_id": "1", "action": "close",
-        "user_id": "3", "payout_id": "1", "account_id": "1",
+        "user_id": "3", "payout_id": "1", "account_id": "1", "dispute_id": "1",
     }  # fmt: skip
     forms = {
         "amount": "50.00",

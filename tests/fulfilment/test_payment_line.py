@@ -91,7 +91,7 @@ def test_payouts_are_rung_here_one_at_a_time_and_after_payments(
     monkeypatch.setattr(outbox, "ring_payment", payment_line.ring)
     using(relay_batch=2, **SETTINGS)
     with till.across(), transaction():
-        for number, kind in enumerate(outbox.OF_PAYOUTS * 2):
+        for number, kind in enumerate(outbox.BY_TURNS * 2):
             outbox.add(kind, 900 + number)
     till.order()
     till.order()

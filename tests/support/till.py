@@ -166,9 +166,9 @@ class Till:
         self._tool("/act", kind="dispute", act="expire", world="test", id=made["id"])
 
     def work(self) -> int:
-        """Look after every payment that is due, as the relay and the worker would. Returns how many
-        were."""
-        of = outbox.OutboxRow.kind == "watch_payment"
+        """Look after every payment and dispute that is due, as the relay and the worker would.
+        Returns how many were."""
+        of = outbox.OutboxRow.kind.in_(outbox.OF_GATEWAY)
         with self.across():
             leased = leases.lease_due(100, of=of)
         for outbox_id, lease_no in leased:
@@ -193,7 +193,9 @@ class Till:
         row = outbox.OutboxRow
         with self.across():
             rows = db.session.scalars(
-                select(row).where(row.kind == "watch_payment", row.done_at.is_(None))
+                select(row).where(
+                    row.kind.in_(outbox.OF_GATEWAY), row.done_at.is_(None)
+                )
             ).all()
             due = [max(one.due_at, one.lease_until or one.due_at) for one in rows]
         return min(moment.timestamp() for moment in due) if due else None
@@ -214,6 +216,19 @@ class Till:
             world="test",
             **changes,
         )
+
+    def dispute(self, reference: str, **more: Any) -> int:
+        """The payer's bank asks for the money back; the gateway's number of that."""
+        answer = self.tools.post(
+            "/sandbox/dispute",
+            json={"reference": reference, "world": "test", **more},
+        )
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["id"])
+
+    def bank(self, gateway_id: int, act: str) -> None:
+        """What falls due of a dispute there: remind, expire, verdict."""
+        self._tool("/act", kind="dispute", act=act, id=gateway_id, world="test")
 
     def plan(self, fault: str, call: str, **more: Any) -> None:
         """The gateway's next misbehaviour."""
