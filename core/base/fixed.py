@@ -123,6 +123,14 @@ class FixedLimits:
     # until then a payment may not be in the gateway's balance: weekend and holiday
     settled_within_s: int = 5 * 86_400
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
+    # where its webhooks come from; what comes from elsewhere is as good when it is signed
+    gateway_addresses: tuple[str, ...] = (
+        "52.31.139.75",
+        "52.49.173.169",
+        "52.214.14.220",
+    )
+    # webhooks from there without a good signature are a trouble for so long
+    gateway_unsigned_s: int = 600
     # A payment is looked up no sooner after its last look-up, however often it is rung.
     payment_ring_gap_s: int = 3
     payment_late_gap_s: int = 300  # the same of an attempt whose time is over
