@@ -57,6 +57,11 @@ PROOFS = {
     "mutants": Proof(
         "each rule taken out is seen", "proofs/test_mutants", ("tests.proofs.mutants",)
     ),
+    "online-days": Proof(
+        "days of taking money online from seeds",
+        "proofs/test_online_days",
+        ("pytest", "-m", "", "tests/proofs/test_online_days.py"),
+    ),
     "online-mutants": Proof(
         "each rule of online money taken out is seen",
         "proofs/test_online_mutants",

@@ -26,6 +26,8 @@ from tests.support.wire import Answer
 
 LOOKS = 400
 """How often a customer loads the page that leads to the gateway before giving up."""
+CLOSED_S = 2.0
+"""A shop that sells nothing just now is looked at again after this."""
 WAITING = 40
 """Orders placed and not settled by their customers yet, at most."""
 _PREFIX = {"mtn": "024", "telecel": "020", "at": "026"}
@@ -186,7 +188,7 @@ class Payer(Person):
         for _ in range(200):
             if 'name="idempotency_key"' not in page.text:
                 self.diary.note("not_now", who=self.name, said=headline(page.text))
-                if self.stop.wait(0.3):
+                if self.stop.wait(CLOSED_S):
                     raise Failed(f"{self.name} could not order: {headline(page.text)}")
                 page = self.until_taken(lambda: customer.review(bundle, recipient))
                 continue

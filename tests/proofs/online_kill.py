@@ -48,8 +48,9 @@ from tests.proofs.stage import Stage
 from tests.support.running import Failed, must
 from tests.support.supplier import Supplier
 
-SHORT_KILLS = 12
-"""No more kills than these, and PostgreSQL lives: nothing goes on until it is back."""
+SHORT_ORDERS, SHORT_KILLS = 30, 12
+"""With no more than these, waits are shorter, and PostgreSQL lives: nothing goes on until it is
+back."""
 SHARES = {
     "payments": 0.34,
     "worker": 0.26,
@@ -58,7 +59,7 @@ SHARES = {
     "supervise": 0.04,
     "valkey": 0.08,
 }
-CUSTOMERS = 14
+CUSTOMERS = 10
 STUCK_S = 90
 """With the longest pause between two looks: after so long without any change the run is over,
 whatever is still open. Not scaled."""
@@ -117,7 +118,7 @@ class Wanted:
 
     @property
     def is_long(self) -> bool:
-        return self.orders >= 100
+        return self.orders > SHORT_ORDERS
 
     @property
     def times(self) -> Times:

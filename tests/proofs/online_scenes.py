@@ -35,8 +35,11 @@ class Stage:
     database_url: str
 
     def broken(self, gateway_db: Path) -> set[str]:
-        """The invariants that do not hold now. What takes a supplier or a whole run is not
-        asked."""
+        """The invariants that do not hold now."""
+        return set(self.found(gateway_db))
+
+    def found(self, gateway_db: Path) -> dict[str, list[str]]:
+        """The same, with what shows it. What takes a whole run is not asked."""
         empty = self.folder / "nothing.jsonl"
         empty.touch()
         run = {
@@ -53,8 +56,7 @@ class Stage:
         }
         with psycopg.connect(self.database_url, row_factory=dict_row) as reader:
             ours = Ours(reader)
-        found = online_checker.check(run, Theirs(gateway_db, empty), ours)
-        return set(found.broken)
+        return online_checker.check(run, Theirs(gateway_db, empty), ours).broken
 
 
 def paid(till: Till) -> Order:

@@ -48,7 +48,9 @@ def open_shops(stage: Stage) -> None:
         def offers(customer: Customer = customer) -> bool:
             try:
                 bundle = customer.shelf()[0]
-            except Failed:  # nothing is sold before relay and workers have said that they live
+            except (
+                Failed
+            ):  # nothing is sold before relay and workers have said that they live
                 return False
             return 'value="online"' in customer.review(bundle, "0241230001").text
 
