@@ -52,11 +52,23 @@ def watch(lease: Lease, attempt: Attempt, _supplier: Supplier) -> Outcome:
     if gateway is None:
         return Outcome(clock.after(UNCONFIGURED_S))
     if attempt.state == "paid" and (due := refunding.work(attempt.id, gateway)):
-        return Outcome(due)
+        return Outcome(_or_when_its_order_ends(attempt, due))
     is_over = clock.now() >= online.expires_at(attempt.created_at)
     if attempt.state == "asked" and not is_over:
         return Outcome(_start(lease, attempt, gateway))
     return Outcome(_look(lease, attempt, gateway))
+
+
+def _or_when_its_order_ends(attempt: Attempt, due: datetime) -> datetime:
+    """When a payment that goes back is looked at again. One that pays no order, since it is of
+    another amount, may go back while its order still waits: that ends in its time all the same."""
+    if attempt.pays or attempt.order_id is None:
+        return due
+    end = online.expires_at(attempt.created_at)
+    if clock.now() < end:
+        return min(due, end)
+    taking.end_of_time(attempt.id)
+    return due
 
 
 def _start(lease: Lease, attempt: Attempt, gateway: Payments) -> datetime | None:

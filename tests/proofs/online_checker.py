@@ -9,6 +9,7 @@ RUN.json, and exits 1 when anything is broken.
 
 from __future__ import annotations
 
+import bisect
 import json
 import sqlite3
 import sys
@@ -26,8 +27,9 @@ from tests.proofs.checker import FINAL
 
 SHOWN = 6
 OUTAGE_S = 30.0
-"""How much later than its ladder a payment may come in: what was killed starts again, and a look
-without an answer is made again. Not scaled."""
+"""How much later than its ladder a payment may come in, outages not counted: a look without an
+answer is made again, and others stand before it. Not scaled."""
+STOPS = ("payments", "supervise", "relay", "valkey", "postgres", "freeze", "flush")
 LADDER_LOOKS = 2
 """The first look after a payment may meet a gateway that does not answer."""
 OPEN_REFUNDS = ("requested", "submitting", "open")
@@ -132,8 +134,8 @@ class Theirs:
 
     @property
     def holds(self) -> int:
-        """What it has of us, less what it began with."""
-        return sum(self.books.values()) - self.books.get("topped_up", 0)
+        """What it has, with what was there before us."""
+        return sum(self.books.values())
 
 
 class Ours:
@@ -185,6 +187,18 @@ class Ours:
             "SELECT a.name FROM accounts a WHERE a.balance_pesewas <> (SELECT"
             " coalesce(sum(e.amount_pesewas), 0) FROM entries e WHERE e.account_id = a.id)"
         )
+        self.topped_up_pesewas = rows(
+            "SELECT coalesce(sum(e.amount_pesewas), 0)::bigint AS n FROM entries e JOIN postings p"
+            " ON p.id = e.posting_id JOIN accounts a ON a.id = e.account_id WHERE p.kind ="
+            " 'top_up' AND a.name = 'gateway'"
+        )[0]["n"]
+        self.called_at = [
+            row["at"].timestamp()
+            for row in rows(
+                "SELECT at FROM supplier_calls WHERE supplier = 'paystack' AND endpoint IN"
+                " ('initialise', 'verify') ORDER BY at"
+            )
+        ]
         self.calls = {
             row["endpoint"]: row["n"]
             for row in rows(
@@ -209,6 +223,7 @@ def check(run: dict[str, Any], theirs: Theirs, ours: Ours) -> Findings:
 
 
 def _payments(run: dict[str, Any], theirs: Theirs, ours: Ours, found: Findings) -> None:
+    down = outages(run, ours)
     for reference, there in theirs.paid.items():
         here = ours.attempts.get(reference)
         if here is None:
@@ -221,7 +236,7 @@ def _payments(run: dict[str, Any], theirs: Theirs, ours: Ours, found: Findings) 
         )
         found.must("paid_is_taken", taken, f"{reference} is {here['state']}")
         if is_fit and here["paid_at"] is not None:
-            late = late_s(run, there, here)
+            late = late_s(run, there, here, down)
             found.must(
                 "beyond_the_ladder", late <= 0, f"{reference}: {late:.0f} s beyond it"
             )
@@ -249,8 +264,32 @@ def looks(run: dict[str, Any], created: float) -> list[float]:
     return [created + one / scale for one in steps]
 
 
-def late_s(run: dict[str, Any], there: dict[str, Any], here: dict[str, Any]) -> float:
-    """How much later than its ladder a payment came into our books; below 0: not later."""
+def outages(run: dict[str, Any], ours: Ours) -> list[tuple[float, float]]:
+    """When nobody could look after payments: from each death until a payment was asked for or looked
+    up again. How long a process takes to start is the machine's, not the ladder's."""
+    found = []
+    for line in diary.read(Path(run["diary"])):
+        if line["what"] in STOPS or line.get("kind") in STOPS:
+            back = bisect.bisect(ours.called_at, line["at"])
+            if back < len(ours.called_at):
+                found.append((line["at"], ours.called_at[back]))
+    merged: list[tuple[float, float]] = []
+    for begin, end in sorted(found):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return merged
+
+
+def late_s(
+    run: dict[str, Any],
+    there: dict[str, Any],
+    here: dict[str, Any],
+    down: list[tuple[float, float]],
+) -> float:
+    """How much later than its ladder a payment came into our books, outages not counted; below 0:
+    not later."""
     after = [
         moment
         for moment in looks(run, here["created_at"].timestamp())
@@ -258,8 +297,12 @@ def late_s(run: dict[str, Any], there: dict[str, Any], here: dict[str, Any]) -> 
     ]
     if len(after) < LADDER_LOOKS:
         return -1.0
-    due = after[LADDER_LOOKS - 1] + OUTAGE_S
-    return float(here["paid_at"].timestamp() - due)
+    taken_at = here["paid_at"].timestamp()
+    stood_s = sum(
+        max(0.0, min(end, taken_at) - max(begin, there["paid_at"]))
+        for begin, end in down
+    )
+    return float(taken_at - stood_s - after[LADDER_LOOKS - 1] - OUTAGE_S)
 
 
 def _orders(run: dict[str, Any], theirs: Theirs, ours: Ours, found: Findings) -> None:
@@ -368,6 +411,8 @@ def causes(theirs: Theirs, ours: Ours) -> dict[str, int]:
         is_paid = here is not None and here["state"] == "paid"
         if there["status"] in ("pending", "success") and not is_paid:
             found["payout under way"] -= there["amount"] + there["fee"]
+    if before := theirs.books.get("topped_up", 0) - ours.topped_up_pesewas:
+        found["there before us, and not booked"] = before
     if settled := theirs.books.get("settled"):
         found["settled"] += settled
     return {name: pesewas for name, pesewas in found.items() if pesewas}

@@ -286,6 +286,7 @@ class Desk(Person):
 
     def __init__(self, running: Running, diary: Diary, stop: threading.Event) -> None:
         super().__init__("owner", diary, stop)
+        self._running = running
         self._owner = Owner.logged_in(running)
 
     def act(self) -> None:
@@ -309,6 +310,9 @@ class Desk(Person):
         words = [(name, value) for name, value in form if name != "resolution"]
         words.append(("resolution", "The customer wants it back."))
         asked: Answer = self.until_taken(lambda: self._owner.post(where, words))
+        if asked.location.startswith("/account/confirm"):  # asked who they are
+            self._owner = Owner.logged_in(self._running)
+            return
         try:
             again = form_of(asked.text, where)
         except Failed:

@@ -129,9 +129,9 @@ def world(tmp_path: Path) -> World:
     ours.payouts = {"mk-w-1": {"amount_pesewas": 300, "state": "paid"}}
     ours.cases, ours.settled_cases = [], Counter()
     ours.in_case, ours.asked_about = set(), set()
-    ours.balances = {"gateway": 80}
+    ours.balances = {"gateway": 9_080}
     ours.total, ours.entries, ours.unbalanced, ours.drifted = 0, 10, [], []
-    ours.calls = {}
+    ours.calls, ours.called_at, ours.topped_up_pesewas = {}, [BEGAN, BEGAN + 70], 9_000
     return run, theirs, ours
 
 
@@ -196,7 +196,7 @@ LIES: list[tuple[str, Callable[[World], None]]] = [
     ("ledger", lie("ours/unbalanced", [7])),
     ("ledger", lie("ours/drifted", ["bank"])),
     ("self_proof", lie("run/proof/status", 1)),
-    ("gateway_account", lie("ours/balances/gateway", 81)),
+    ("gateway_account", lie("ours/balances/gateway", 9_081)),
     ("gateway_account", lie("theirs/books/taken", 1_001)),
     ("case_reason", lie("ours/cases", [{"kind": "broken", "order_id": 1, "subject": "x", "evidence": []}])),
     ("enough_happened", lie("run/kills", [])),
@@ -232,5 +232,26 @@ def test_what_is_under_way_is_a_cause_with_a_name(world: World) -> None:
     assert online_checker.causes(theirs, ours) == {
         "refund under way": -500,
         "payout under way": -400,
+    }
+    assert "gateway_account" not in online_checker.check(*world).broken
+
+
+def test_the_time_in_which_nobody_could_look_is_not_counted(world: World) -> None:
+    run, _theirs, ours = world
+    ours.attempts["P1"]["paid_at"] = moment(90)
+    with Path(run["diary"]).open("a") as book:
+        book.write(
+            json.dumps({"at": BEGAN + 10, "what": "killed", "kind": "payments"}) + "\n"
+        )
+    assert "beyond_the_ladder" not in online_checker.check(*world).broken
+    ours.called_at = [BEGAN, BEGAN + 11]
+    assert "beyond_the_ladder" in online_checker.check(*world).broken
+
+
+def test_what_was_there_before_us_is_named_until_it_is_booked(world: World) -> None:
+    _run, theirs, ours = world
+    ours.topped_up_pesewas, ours.balances["gateway"] = 0, 80
+    assert online_checker.causes(theirs, ours) == {
+        "there before us, and not booked": 9_000
     }
     assert "gateway_account" not in online_checker.check(*world).broken

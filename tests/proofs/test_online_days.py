@@ -64,4 +64,5 @@ def test_whatever_happens_the_books_are_the_gateways(
     till.proven()
     states = Counter(till.state(order) for order in days.orders)
     say(f"seed {seed}: {dict(states)}; {dict(days.happened)}; open: {till.cases()}")
+    assert "awaiting_payment" not in states, "all had their time"
     assert days.happened["killed"]
