@@ -22,6 +22,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from core.base.fixed import FixedLimits
 from tests.proofs import diary
 from tests.proofs.checker import FINAL
 
@@ -266,13 +267,15 @@ def looks(run: dict[str, Any], created: float) -> list[float]:
 
 def outages(run: dict[str, Any], ours: Ours) -> list[tuple[float, float]]:
     """When nobody could look after payments: from each death until a payment was asked for or looked
-    up again. How long a process takes to start is the machine's, not the ladder's."""
+    up again, and then as long as the lease that the dead have left on a row. How long a process
+    takes to start is the machine's, not the ladder's."""
     found = []
+    lease_s = FixedLimits.job_timeout_s / run["scale"]
     for line in diary.read(Path(run["diary"])):
         if line["what"] in STOPS or line.get("kind") in STOPS:
             back = bisect.bisect(ours.called_at, line["at"])
             if back < len(ours.called_at):
-                found.append((line["at"], ours.called_at[back]))
+                found.append((line["at"], ours.called_at[back] + lease_s))
     merged: list[tuple[float, float]] = []
     for begin, end in sorted(found):
         if merged and begin <= merged[-1][1]:
