@@ -43,18 +43,25 @@ def open_shops(stage: Stage) -> None:
         for statement in PRICES:
             owner.execute(statement)
     for store in STORES:
-        customer = Customer.of(stage.running, store)
+        customer, bundle = Customer.of(stage.running, store), sold(stage, store)[0]
 
-        def offers(customer: Customer = customer) -> bool:
-            try:
-                bundle = customer.shelf()[0]
-            except (
-                Failed
-            ):  # nothing is sold before relay and workers have said that they live
-                return False
+        def offers(customer: Customer = customer, bundle: Bundle = bundle) -> bool:
             return 'value="online"' in customer.review(bundle, "0241230001").text
 
         until(offers, OPEN_S, f"{store} takes money online")
+
+
+def sold(stage: Stage, store: str) -> list[Bundle]:
+    """What a store sells. Nothing is sold before relay and workers have said that they live: it is
+    waited for."""
+
+    def shelf() -> list[Bundle]:
+        try:
+            return Customer.of(stage.running, store).shelf()
+        except Failed:
+            return []
+
+    return until(shelf, OPEN_S, f"{store} sells something")
 
 
 def shelf_of(stage: Stage, store: str) -> list[Bundle]:
@@ -66,11 +73,7 @@ def shelf_of(stage: Stage, store: str) -> list[Bundle]:
             (store, DEAREST_PESEWAS),
         ).fetchall()
     cheap = {str(row[0]) for row in rows}
-    return [
-        bundle
-        for bundle in Customer.of(stage.running, store).shelf()
-        if bundle.bundle_id in cheap
-    ]
+    return [bundle for bundle in sold(stage, store) if bundle.bundle_id in cheap]
 
 
 def standing(stage: Stage) -> dict[str, int]:
