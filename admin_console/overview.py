@@ -71,6 +71,7 @@ def problems(
         *own_problems.of_sales(now),
         *own_problems.of_stores(),
         *own_problems.of_requests(),
+        *own_problems.of_gateway(),
         *own_problems.of_payouts(),
         *own_problems.of_queue(),
     ]

@@ -9,9 +9,17 @@ from datetime import timedelta
 
 from admin_console import store_figures
 from admin_console.problem import Problem, at
-from core import catalog, disputes, fund_requests, outbox, payouts, proof
+from core import (
+    catalog,
+    disputes,
+    fund_requests,
+    online,
+    outbox,
+    payouts,
+    proof,
+)
 from core.availability import Now
-from core.base import clock, money, phones
+from core.base import clock, config, heartbeats, money, phones
 from core.catalog import Pause, SyncReport
 
 QUEUE_BEHIND_S = 60
@@ -186,6 +194,28 @@ def of_disputes() -> list[Problem]:
     due = f", the first by {at(open_ones.due_at)}" if open_ones.due_at else ""
     sentence = f"{said} your answer{due}. What nobody answers is lost."
     return [Problem("stopped", sentence, "/disputes?show=answer", "Answer")]
+
+
+def of_gateway() -> list[Problem]:
+    """Webhooks from the gateway's own addresses that have no good signature: its key was changed
+    there, and not here."""
+    if not online.is_configured():
+        return []
+    last = heartbeats.last_counted(heartbeats.UNSIGNED_FROM_GATEWAY)
+    within = clock.delta(config.current().gateway_unsigned_s)
+    if last is None or clock.now() - last > within:
+        return []
+    return [
+        Problem(
+            "stopped",
+            "Paystack's webhooks have no good signature, the last at"
+            f" {at(last)}: was its key changed? Set PAYSTACK_SECRET_KEY, and the earlier one as"
+            " PAYSTACK_PREVIOUS_SECRET_KEY, and start Makola again. Payments are looked up"
+            " meanwhile.",
+            "/payments",
+            "Open payments",
+        )
+    ]
 
 
 def of_payouts() -> list[Problem]:

@@ -44,6 +44,11 @@ PROOFS = {
         "proofs/test_kill",
         ("tests.proofs.kill", "--seeds", "1-3"),
     ),
+    "online": Proof(
+        "kill -9 of everything while orders are paid online",
+        "proofs/test_online_kill",
+        ("tests.proofs.online_kill", "--seeds", "1-3"),
+    ),
     "sim": Proof(
         "hundreds of days from seeds",
         "proofs/test_sim",
@@ -51,6 +56,16 @@ PROOFS = {
     ),
     "mutants": Proof(
         "each rule taken out is seen", "proofs/test_mutants", ("tests.proofs.mutants",)
+    ),
+    "online-days": Proof(
+        "days of taking money online from seeds",
+        "proofs/test_online_days",
+        ("pytest", "-m", "", "tests/proofs/test_online_days.py"),
+    ),
+    "online-mutants": Proof(
+        "each rule of online money taken out is seen",
+        "proofs/test_online_mutants",
+        ("pytest", "-m", "", "tests/proofs/test_online_mutants.py"),
     ),
     "points": Proof(
         "a crash at every effect",

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.exc import OperationalError
 
 from core import disputes, payouts, taking
-from core.base import heartbeats, tenancy
+from core.base import config, heartbeats, tenancy
 from core.base.db import transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.supplier import webhook_events
@@ -39,6 +39,8 @@ def receive_gateway() -> Response:
     news = gateway.read_event(body, dict(request.headers))
     if news.signed_by is None:
         heartbeats.count(heartbeats.UNSIGNED_OF_GATEWAY)
+        if request.remote_addr in config.current().gateway_addresses:
+            heartbeats.count(heartbeats.UNSIGNED_FROM_GATEWAY)
         abort(400)
     try:
         with tenancy.across_stores(), transaction():

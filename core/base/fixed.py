@@ -130,6 +130,14 @@ class FixedLimits:
     # what was asked for so long before a day may have been paid on it; unscaled, as days are
     gateway_list_back_s: int = 3 * 86_400
     gateway_bytes: int = 256 * 1024  # a payment gateway's webhook
+    # where its webhooks come from; what comes from elsewhere is as good when it is signed
+    gateway_addresses: tuple[str, ...] = (
+        "52.31.139.75",
+        "52.49.173.169",
+        "52.214.14.220",
+    )
+    # webhooks from there without a good signature are a trouble for so long
+    gateway_unsigned_s: int = 600
     # A payment is looked up no sooner after its last look-up, however often it is rung.
     payment_ring_gap_s: int = 3
     payment_late_gap_s: int = 300  # the same of an attempt whose time is over

@@ -28,6 +28,7 @@ Role = Literal["relay", "worker", "payments"]
 ROLES: tuple[Role, ...] = ("relay", "worker")
 RINGS_LOST = "rings lost"
 UNSIGNED_OF_GATEWAY = "unsigned of the gateway"
+UNSIGNED_FROM_GATEWAY = "unsigned from the gateway's own addresses"
 BEAT_S = 10
 """A process records itself at most this often; a worker that waits for work, every 20 s."""
 ALIVE_S = 60
@@ -97,6 +98,14 @@ def counted(name: str) -> int:
             )
         )
         or 0
+    )
+
+
+@as_platform
+def last_counted(name: str) -> datetime | None:
+    """When `count(name)` was called last, in any process."""
+    return db.session.scalar(
+        select(Heartbeat.at).where(Heartbeat.name == name, Heartbeat.role == _COUNTER)
     )
 
 

@@ -12,7 +12,7 @@ from core.base.preconditions import inside_use_case, needs_across_stores
 from core.disputes import rows
 from core.disputes.model import KIND, OVER
 from core.disputes.rows import CASE, Found
-from core.online import Dispute, OnlinePayment, by_reference, locked_payment
+from core.online import Dispute, OnlinePayment, by_reference, locked_payment, ring
 from core.online.model import MOST_ID
 
 
@@ -22,10 +22,12 @@ def heard(gateway_id: str | None, reference: str | None, event: str) -> bool:
     """Signed news of a dispute. False when its payment is none of ours: then a person is told."""
     id_ = _number(gateway_id)
     known = _known(id_)
+    payment = by_reference(reference) if reference else None
+    if payment is not None and payment.order_id is None:
+        ring(payment)  # taken back already, it leaves the wallet at once
     if known is not None:
         rows.ring(known.id)
         return True
-    payment = by_reference(reference) if reference else None
     if payment is None:
         _tell_unknown(gateway_id or "", reference, event)
         return False

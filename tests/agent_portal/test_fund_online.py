@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from visitors import Visitor
 
-from core import taking
+from core import disputes
 from core.base import config
 from core.base.db import transaction
 from tests.support.settings import Using
@@ -128,7 +128,7 @@ def test_a_store_that_owes_reads_why_and_what_helps(
     till.empty_wallet()
     till.lose(reference)
     with till.across(), transaction():
-        taking.disputed(reference, "charge.dispute.resolve")
+        disputes.hearing.heard(None, reference, "charge.dispute.resolve")
     till.pass_by(4)
     said = "was taken back after it was spent"
     assert said in ama_agent.get("/wallet").text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core import cases, online, orders, outbox, settling, taking
+from core import cases, disputes, online, orders, outbox, settling, taking
 from core.audit import CUSTOMER, Actor
 from core.base.db import db, transaction
 from core.orders import Order
@@ -143,7 +143,7 @@ def test_nothing_is_delivered_for_money_that_is_owed_or_may_be_taken(
     order = late(till)
     payment = till.attempts(order)[0]
     with till.across(), transaction():
-        taking.disputed(payment.reference, "charge.dispute.create")
+        disputes.hearing.heard(None, payment.reference, "charge.dispute.create")
     case = till.case("paid_late")
     with till.across(), pytest.raises(settling.ActionRefused, match="that case first"):
         settling.settle(

@@ -415,3 +415,26 @@ def test_a_fee_that_comes_after_the_refund_is_booked(till: Till) -> None:
     fee = till.attempts(order)[0].fees_pesewas
     assert fee and till.balances() == {"gateway": -fee, "gateway_fees": fee}
     till.proven()
+
+
+def test_an_order_whose_payment_went_back_ends_in_its_time(till: Till) -> None:
+    """What the kill test found: money of another amount that was given back before the order's end
+    kept the order waiting for two weeks."""
+    order = till.opened()
+    till.pay(till.reference(order), amount=order.price_pesewas - 1)
+    till.pass_by(61)
+    case = till.case("paid_short")
+    with till.across():
+        settling.settle(
+            case.id,
+            "refund",
+            OWNER,
+            words="again",
+            seen_pesewas=order.price_pesewas - 1,
+        )
+    till.knobs(refund_s=60)
+    till.pass_by(15 * 60)
+    assert (states(till, order), till.state(order)) == (["done"], "awaiting_payment")
+    till.pass_by(15 * 60)
+    assert till.state(order) == "expired"
+    till.proven()

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -49,11 +49,13 @@ class Kill:
     hit: bool = False
 
 
-def deck(kills: int, chance: random.Random) -> list[str]:
+def deck(
+    kills: int, chance: random.Random, shares: Mapping[str, float] = SHARES
+) -> list[str]:
     """The kinds of all kills in a drawn order, each kind in its share and at least once."""
     cards = [
         kind
-        for kind, share in SHARES.items()
+        for kind, share in shares.items()
         for _ in range(max(1, round(kills * share)))
     ]
     cards = (
@@ -70,7 +72,7 @@ class Nemesis(threading.Thread):
     def __init__(
         self, stage: Stage, diary: Diary, stop: threading.Event, progress: Callable[[], float], *,
         seed: int, kills: int,
-        scale: float,
+        scale: float, shares: Mapping[str, float] = SHARES,
     ) -> None:  # fmt: skip
         super().__init__(name="nemesis", daemon=True)
         self._stage, self._diary, self._ending, self._progress = (
@@ -80,14 +82,9 @@ class Nemesis(threading.Thread):
             progress,
         )
         self._random, self._scale = random.Random(f"{seed} nemesis"), scale
-        self._deck = deck(kills, self._random)
+        self._deck = deck(kills, self._random, shares)
         self._total = kills
-        acts = [
-            (0.25, self.flush),
-            (0.65, self.flush),
-            (0.45, self.end_postgres),
-            (0.35, self.freeze),
-        ]
+        acts = self.plan()
         self._acts = sorted(
             (place + self._random.uniform(-0.08, 0.08), number)
             for number, (place, _) in enumerate(acts)
@@ -99,6 +96,15 @@ class Nemesis(threading.Thread):
         self.kills: list[Kill] = []
         self.acts: Counter[str] = Counter()
         self.failure: Exception | None = None
+
+    def plan(self) -> list[tuple[float, Callable[[], None]]]:
+        """What it does besides killing, each with its place on the scale."""
+        return [
+            (0.25, self.flush),
+            (0.65, self.flush),
+            (0.45, self.end_postgres),
+            (0.35, self.freeze),
+        ]
 
     @property
     def is_done(self) -> bool:
@@ -206,13 +212,17 @@ class Nemesis(threading.Thread):
         pid = found[0] if found else self._somebody("worker")
         if pid is None:
             return
+        self._hold("freeze", pid)
+
+    def _hold(self, act: str, pid: int) -> None:
+        """A process sleeps over the lease of what it is doing."""
         frozen_s = SEND_LEASE_S / self._scale * 1.1
         supervision.send(pid, signal.SIGSTOP)
         try:
             self._ending.wait(frozen_s)
         finally:
             supervision.send(pid, signal.SIGCONT)
-        self._did("freeze", pid=pid, seconds=round(frozen_s, 1))
+        self._did(act, pid=pid, seconds=round(frozen_s, 1))
 
     def _did(self, act: str, **facts: Any) -> None:
         self.acts[act] += 1

@@ -54,10 +54,21 @@ FOREIGN = (
     "FLASK_",
     "GRANIAN_",
     "SANDBOX_",
+    "PAYSTACK_",
     "CHAOS_",
 )
-KINDS = ("web", "supervise", "relay", "worker", "valkey", "postgres", "sandbox")
-UNDER_SUPERVISE = ("relay", "worker")
+KINDS = (
+    "web",
+    "supervise",
+    "relay",
+    "worker",
+    "payments",
+    "valkey",
+    "postgres",
+    "sandbox",
+    "gateway",
+)
+UNDER_SUPERVISE = ("relay", "worker", "payments")
 _OPTIONS = "stage.json"
 
 
@@ -74,13 +85,15 @@ class Stage:
         knobs: Mapping[str, Any] | None = None,
         supplier_cedis: int = 5_000,
         supplier_seed: int = 0,
+        gateway: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
         python_path: Sequence[Path] = (),
         keep_in: Path | None = None,
     ) -> None:
-        """`knobs` are the sandbox's from its start, `supplier_cedis` is what we have there; `env`
-        and `python_path` reach every process; `keep_in` gets the log and the supplier's charge file
-        when the folder goes."""
+        """`knobs` are the sandbox's from its start, `supplier_cedis` is what we have there; `gateway`
+        are the words of a gateway that takes payments, None where there is to be none; `env` and
+        `python_path` reach every process; `keep_in` gets the log, the supplier's charge file and
+        the gateway's memory when the folder goes."""
         self._port = 0
         self._words = ["--time-scale", f"{scale:g}"]
         self._words += ["--workers", str(workers), "--web-workers", str(web_workers)]
@@ -94,11 +107,10 @@ class Stage:
             **({"PYTHONPATH": path} if path else {}),
             **(env or {}),
         }
+        # from its first moment: a window of calls once open stays open
         self._sandbox = ["--wallet", str(supplier_cedis), "--seed", str(supplier_seed)]
-        for name, value in (
-            knobs or {}
-        ).items():  # from its first moment: a window of calls once open stays open
-            self._sandbox += [f"--{name.replace('_', '-')}", _as_flag(value)]
+        self._sandbox += _as_flags(knobs or {})
+        self._gateway = None if gateway is None else _as_flags(gateway)
         self._keep_in = keep_in
         self._server: subprocess.Popen[bytes] | None = None
         self.folder = Path()
@@ -128,7 +140,12 @@ class Stage:
         scratch.mkdir()
         env = {**self._env, "TMPDIR": str(scratch)}
         words = ["--port", str(self._port), *self._words]
-        options = {"words": words, "env": env, "sandbox": self._sandbox}
+        options = {
+            "words": words,
+            "env": env,
+            "sandbox": self._sandbox,
+            "gateway": self._gateway,
+        }
         (self.folder / _OPTIONS).write_text(json.dumps(options), encoding="utf-8")
         clean = {
             name: value
@@ -319,9 +336,9 @@ class _Family(Family):
 
 
 class _Whole(Whole):
-    """`dev.py up` that also names the supervisor, and gives the sandbox more words."""
+    """`dev.py up` that also names the supervisor, and gives both sandboxes more words."""
 
-    sandbox_words: tuple[str, ...] = ()
+    more_words: Mapping[str, Sequence[str]] = {}
 
     def _program(
         self,
@@ -332,7 +349,7 @@ class _Whole(Whole):
     ) -> None:
         super()._program(
             name,
-            [*argv, *self.sandbox_words] if name == "sandbox" else argv,
+            [*argv, *self.more_words.get(name, ())],
             env,
             beats,
         )
@@ -357,7 +374,13 @@ def _serve(folder: Path) -> int:
     told = json.loads((folder / _OPTIONS).read_text(encoding="utf-8"))
     os.environ.update(told["env"])
     try:
-        _run(told["words"], tuple(told["sandbox"]), Path(os.environ["MAKOLA_INSTANCE"]))
+        more = {name: told[name] for name in ("sandbox", "gateway") if told[name]}
+        _run(
+            told["words"],
+            more,
+            Path(os.environ["MAKOLA_INSTANCE"]),
+            has_gateway=told["gateway"] is not None,
+        )
     except (plan.Refusal, servers.ServerError) as refusal:
         print(refusal, flush=True)
         return 1
@@ -367,19 +390,32 @@ def _serve(folder: Path) -> int:
     return 0
 
 
-def _run(words: list[str], sandbox_words: tuple[str, ...], instance: Path) -> None:
+def _run(
+    words: list[str],
+    more: Mapping[str, Sequence[str]],
+    instance: Path,
+    *,
+    has_gateway: bool,
+) -> None:
     datafolder.make(instance)
     options = plan.parse(words)
-    sandbox_port = datafolder.steady_port(instance / "ports.json", "sandbox")
-    secrets = keys.load(instance / "secrets.json")
+    ports = instance / "ports.json"
+    sandbox_port = datafolder.steady_port(ports, "sandbox")
+    gateway_port = datafolder.steady_port(ports, "gateway") if has_gateway else 0
     what = Plan(
-        options, plan.private(os.environ), instance, secrets, options.port, sandbox_port
+        options,
+        plan.private(os.environ),
+        instance,
+        keys.load(instance / "secrets.json"),
+        options.port,
+        sandbox_port,
+        gateway_port,
     )
     workers = what.check().workers
     console = Console(instance / "up.log", os.environ, sys.stdout.fileno())
     family = _Family(console, sys.stdin.fileno(), instance)
     whole = _Whole(what, console, family)
-    whole.sandbox_words = sandbox_words
+    whole.more_words = more
     try:
         whole.start(workers)
         whole.watch()
@@ -400,11 +436,19 @@ def throw_away(folder: Path, keep_in: Path | None = None) -> None:
         for kept in (
             instance / "up.log",
             instance / "sandbox" / "sandbox.db.charges.jsonl",
+            instance / "gateway" / "gateway.db",
         ):
             if kept.exists():
                 shutil.copy(kept, keep_in / kept.name)
     postgres_home.forget(instance / "postgres")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _as_flags(knobs: Mapping[str, Any]) -> list[str]:
+    words = []
+    for name, value in knobs.items():
+        words += [f"--{name.replace('_', '-')}", _as_flag(value)]
+    return words
 
 
 def _as_flag(value: Any) -> str:

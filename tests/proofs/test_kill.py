@@ -49,13 +49,13 @@ def test_no_order_is_lost_and_none_is_bought_twice(
         ]
         status = _run([*words, "--keep", str(tmp_path)])
         if status != 0:
-            _show(tmp_path)
+            show(tmp_path)
     assert status == 0, (
         "1: the report above names the broken invariants; else the run broke off, and says why"
     )
 
 
-def _show(kept: Path) -> None:
+def show(kept: Path) -> None:
     """The end of the log of every process: where a run was red and nobody can look, the reason must
     be in its output."""
     for log in kept.glob("*/up.log"):

@@ -1,9 +1,10 @@
-"""Puts a mutant into a real process of Makola: web, relay, worker or supervisor, whichever starts
-with this on its path.
+"""Puts a mutant into a real process of Makola, or other limits: web, relay, worker or supervisor,
+whichever starts with this on its path.
 
-`PYTHONPATH=tests/proofs/inject CHAOS_MUTANT=<name>`: Python imports this file before the program.
-Once the program has loaded `wsgi`, and with it every shipped module, the mutant named is applied. A
-name that is none ends the process.
+`PYTHONPATH=tests/proofs/inject CHAOS_MUTANT=<name> CHAOS_LIMITS=<JSON>`: Python imports this file
+before the program. Once the program has loaded `wsgi`, and with it every shipped module, the mutant
+named is applied, and the limits that nobody can set are those of the JSON. A name that is none ends
+the process.
 """
 
 import importlib.abc
@@ -18,8 +19,8 @@ from types import ModuleType
 class _AfterWsgi(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `wsgi` as everybody else would, and applies the mutant right after it has run."""
 
-    def __init__(self, mutant: str) -> None:
-        self._mutant = mutant
+    def __init__(self, mutant: str, limits: str) -> None:
+        self._mutant, self._limits = mutant, limits
         self._real: importlib.abc.Loader | None = None
 
     def find_spec(
@@ -43,10 +44,14 @@ class _AfterWsgi(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         root = str(Path(__file__).resolve().parents[3])
         if root not in sys.path:
             sys.path.append(root)
-        from tests.proofs import mutants
+        from tests.proofs import limits, mutants
 
-        mutants.apply(self._mutant)
+        if self._mutant:
+            mutants.apply(self._mutant)
+        if self._limits:
+            limits.apply(self._limits)
 
 
-if os.environ.get("CHAOS_MUTANT"):
-    sys.meta_path.insert(0, _AfterWsgi(os.environ["CHAOS_MUTANT"]))
+_told = [os.environ.get(name, "") for name in ("CHAOS_MUTANT", "CHAOS_LIMITS")]
+if any(_told):
+    sys.meta_path.insert(0, _AfterWsgi(*_told))
