@@ -15,7 +15,6 @@ depends_on = None
 
 INDEXES = {
     "ix_online_payments_came": "online_payments (store_id, paid_at, id) WHERE paid_at IS NOT NULL",
-    "ix_online_payments_paid": "online_payments (paid_at) WHERE paid_at IS NOT NULL",
     "ix_online_payments_made": "online_payments (created_at, id)",
     "ix_online_payments_under_way": (
         "online_payments (store_id, id) WHERE state IN ('asked', 'open', 'watched')"
