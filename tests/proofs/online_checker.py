@@ -445,6 +445,8 @@ def _happened(run: dict[str, Any], theirs: Theirs, ours: Ours, found: Findings) 
     plan = run["plan"]
     seen = {
         "kills": len(run["kills"]),
+        "paid": len(theirs.paid),
+        "bought": sum(theirs.bought.values()),
         "refunds": sum(row["state"] == "done" for row in ours.refunds),
         "payouts": sum(row["state"] == "paid" for row in ours.payouts.values()),
         "lost webhooks": theirs.webhooks.get("dropped", 0),

@@ -42,6 +42,7 @@ def open_shops(stage: Stage) -> None:
     ) as owner:
         for statement in PRICES:
             owner.execute(statement)
+        until(lambda: _payments_live(owner), OPEN_S, "the worker of payments lives")
     for store in STORES:
         customer, bundle = Customer.of(stage.running, store), sold(stage, store)[0]
 
@@ -49,6 +50,12 @@ def open_shops(stage: Stage) -> None:
             return 'value="online"' in customer.review(bundle, "0241230001").text
 
         until(offers, OPEN_S, f"{store} takes money online")
+
+
+def _payments_live(owner: psycopg.Connection[Any]) -> bool:
+    found = owner.execute("SELECT EXISTS (SELECT FROM pulses WHERE role = 'payments')")
+    row = found.fetchone()
+    return row is not None and bool(row[0])
 
 
 def sold(stage: Stage, store: str) -> list[Bundle]:

@@ -200,6 +200,8 @@ LIES: list[tuple[str, Callable[[World], None]]] = [
     ("gateway_account", lie("theirs/books/taken", 1_001)),
     ("case_reason", lie("ours/cases", [{"kind": "broken", "order_id": 1, "subject": "x", "evidence": []}])),
     ("enough_happened", lie("run/kills", [])),
+    ("enough_happened", lie("run/plan", {"paid": 3})),
+    ("enough_happened", lie("run/plan", {"bought": 2})),
 ]  # fmt: skip
 
 
