@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import audit
@@ -225,30 +225,6 @@ def of_order(order_id: int, *, lock: bool = False) -> OutboxRow | None:
 
 _OF_ORDER = select(OutboxRow).where(OutboxRow.order_id == bindparam("order_id"))
 _OF_ORDER_LOCKED = _OF_ORDER.with_for_update()
-
-
-def of_payment(payment_id: int) -> OutboxRow | None:
-    """The newest row that looks after a payment, locked; also when its work was over."""
-    return db.session.scalar(
-        select(OutboxRow)
-        .where(OutboxRow.kind == "watch_payment", OutboxRow.subject_id == payment_id)
-        .order_by(OutboxRow.id.desc())
-        .limit(1)
-        .with_for_update()
-    )
-
-
-@inside_use_case
-def watch_again(payment_id: int, store_id: int) -> None:
-    """A new row for a payment whose own is past its keeping time, due at once and rung by somebody;
-    nothing when another has just made it."""
-    now = clock.now()
-    of = {"kind": "watch_payment", "subject_id": payment_id, "store_id": store_id}
-    made = {**of, "due_at": now, "rung_at": now, "created_at": now, "lease_no": 0}
-    row = insert(OutboxRow).values(made).on_conflict_do_nothing()
-    row_id = db.session.scalar(row.returning(OutboxRow.id))
-    if row_id is not None:
-        ring_after_commit(row_id, now, kind="watch_payment")
 
 
 def request(kind: Kind, actor: Actor) -> OutboxRow:

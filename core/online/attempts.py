@@ -17,6 +17,7 @@ from core import outbox
 from core.base import clock, config
 from core.base.db import db
 from core.base.preconditions import inside_use_case
+from core.online import watching
 from core.online.model import OnlinePayment, PricedOrder
 
 PREFIX = "MK-P-"
@@ -181,9 +182,9 @@ def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     `payment_ring_gap_s` after it was asked last; also when nothing looks after it any more. The
     ring proves nothing. `by_anybody`: of an
     attempt whose time is over it counts once in `payment_late_gap_s`."""
-    row = outbox.of_payment(payment.id)
+    row = watching.of_payment(payment.id)
     if row is None:
-        outbox.watch_again(payment.id, payment.store_id)
+        watching.watch_again(payment.id, payment.store_id)
         return
     now = clock.now()
     if by_anybody and now >= expires_at(payment.created_at) and _rests(row, now):

@@ -61,7 +61,7 @@ def figures(page: str) -> dict[str, str]:
 
 def listed(visitor: Visitor, query: str = "") -> list[str]:
     return re.findall(
-        r'href="/payments/([^"?#]+)"', text_of(visitor, f"/payments{query}")
+        r'href="/payments/(MK-P-[^"?#]+)"', text_of(visitor, f"/payments{query}")
     )
 
 
@@ -194,7 +194,7 @@ def test_the_list_goes_on_where_the_page_before_ended(
         query = f"?x=1{end}"
         while query:
             page = text_of(owner, f"/payments{query}")
-            found += re.findall(r'href="/payments/([^"?#]+)"', page)
+            found += re.findall(r'href="/payments/(MK-P-[^"?#]+)"', page)
             older = re.search(r'href="/payments(\?[^"]+)" rel="next"', page)
             query = older[1] if older else ""
         assert len(found) == len(set(found)) == 3, end

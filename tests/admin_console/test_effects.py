@@ -21,7 +21,7 @@ def test_every_press_that_moves_money_says_what_it_does(
     monkeypatch.setattr(effects, "was_never_bought", lambda _facts: False)
     monkeypatch.setattr(effects.ledger, "commit_is_open", lambda _id: True)
     monkeypatch.setattr(effects.reconcile, "funding_amounts", lambda: (1_234,))
-    order = SimpleNamespace(id=1, order_ref="MK-1")
+    order = SimpleNamespace(id=1, order_ref="MK-1", bundle_text="MTN 1 GB")
     for of in (order, None):
         facts: Any = SimpleNamespace(order=of)
         said = effects.effects(Choice(action, 1_234), facts)

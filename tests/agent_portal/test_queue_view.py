@@ -146,4 +146,4 @@ def test_each_statement_names_its_store_as_well(context: Any) -> None:
             names = ask.statement.count(f"{name}.store_id = %(store_id)s")
             assert reads == names, ask.statement
             met |= {name} if reads else set()
-    assert met == {"orders", "accounts", "store_bundles"}
+    assert met == {"orders", "accounts", "store_bundles", "disputes"}

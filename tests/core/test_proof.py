@@ -182,6 +182,12 @@ DAMAGE = [
     ),
     ("payouts_booked", PAYOUT, "SELECT 77"),
     (
+        "settlements_booked",
+        """INSERT INTO gateway_settlements (gateway_id, raw_word, currency, settled_at, read_at, went, booked_pesewas,
+        closed_at) VALUES ('77', 'success', 'GHS', now(), now(), 'bank', 1, now())""",
+        "SELECT 77",
+    ),
+    (
         "paid_orders",
         "UPDATE orders SET paid_online = true WHERE id = {queued}",
         QUEUED,

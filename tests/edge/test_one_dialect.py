@@ -85,4 +85,6 @@ def test_a_history_is_drawn_by_one_macro() -> None:
         "storefront/_order_status.html",
         "portal/_order_live.html",
         "console/order.html",
+        "console/dispute.html",
+        "console/payment.html",
     }

@@ -11,11 +11,18 @@ import pytest
 import tables_owner
 from sqlalchemy import select
 
-from core import clock_changes, orders, outbox, settling, taking
+from core import clock_changes, orders, settling, taking
 from core.audit import Actor
 from core.base import clock
 from core.base.db import db, transaction
-from core.online import GatewayRefund, OnlinePayment, Payout, refund_cases, refunds
+from core.online import (
+    GatewayRefund,
+    OnlinePayment,
+    Payout,
+    refund_cases,
+    refunds,
+    watching,
+)
 from core.orders import Order
 from tests.support.settings import Using
 from tests.support.till import SETTINGS, Till
@@ -188,5 +195,5 @@ def test_two_rings_at_once_are_one_row(till: Till) -> None:
     tables_owner.execute("DELETE FROM outbox WHERE kind = 'watch_payment'")
     with till.inside(), transaction():
         for _ in range(2):
-            outbox.watch_again(payment.id, payment.store_id)
+            watching.watch_again(payment.id, payment.store_id)
     assert tables_owner.read(ROWS) == [1]
