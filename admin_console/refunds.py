@@ -18,6 +18,7 @@ from core.base import config, phones
 from core.base.refusal import Refusal
 from core.base.text_input import row_id
 from core.online import refund_lists, refunds
+from core.online.refund_rows import NoSuchRefund
 
 STATE = {
     "requested": ("waiting", "To be sent"),
@@ -53,7 +54,7 @@ def send_refund_to(refund_id: str) -> Response | tuple[str, int]:
         refunds.send_to(
             id_, phones.local(number), network, Actor.of_login(current_user)
         )
-    except refunds.NoSuchRefund:
+    except NoSuchRefund:
         abort(404)
     except Refusal as refusal:
         return _page(id_, typed, refusal.sentence), 422

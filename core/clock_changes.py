@@ -23,7 +23,7 @@ from core.base import clock, config
 from core.base.db import rows_changed, transaction
 from core.base.preconditions import needs_across_stores
 from core.catalog import Setting
-from core.online.model import OPEN_PAYOUT, OPEN_REFUND
+from core.online.model import OPEN_DISPUTE, OPEN_PAYOUT, OPEN_REFUND
 from core.orders import WORK
 
 _OPEN = (*sorted(WORK), "pending")
@@ -72,12 +72,14 @@ _MOVE_ROWS = (
 _AT_GATEWAY = {
     # its beginning is what an attempt's time and its looks are counted from
     "online_payments": (
-        ("created_at", "opened_at"),
+        ("created_at", "opened_at", "prompted_at", "voucher_at"),
         ("asked", "open", "watched", "failed"),
     ),
     # by these a refund, or a transfer, is proven absent
     "gateway_refunds": (("sent_at", "absent_at"), OPEN_REFUND),
     "payouts": (("sent_at", "missing_since"), OPEN_PAYOUT),
+    "disputes": (("missing_since",), OPEN_DISPUTE),
+    "dispute_answers": (("sent_at", "absent_at"), ("asked", "submitting")),
 }
 _MOVE_AT_GATEWAY = [
     f"UPDATE {table} SET "  # noqa: S608

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from core.base import clock, config
-from core.online import refunds
+from core.online import refund_sending, refunds
 from core.online.refunds import Step
 from integrations.payment_shapes import (
     Bank,
@@ -42,7 +42,10 @@ def work(payment_id: int, gateway: Payments) -> datetime | None:
     step = refunds.next_step(payment_id)
     if step is None:
         return None
-    if step.is_disputed and step.state == "requested":
+    is_unsent = step.state == "requested" or (
+        step.state == "needs_details" and step.to_number is not None
+    )
+    if step.is_disputed and is_unsent:
         # the payer may get it by the dispute: twice is a person's to prevent
         return clock.after(config.current().refund_poor_s)
     if step.state in ("requested", "submitting"):
@@ -67,7 +70,7 @@ def _send_or_find(step: Step, gateway: Payments) -> datetime | None:
         return _ask_about(step, strange[0], listed)
     if not listed.is_whole:
         return clock.after(config.current().payment_refused_s)
-    if step.state == "submitting" and not refunds.note_absent(step.refund_id):
+    if step.state == "submitting" and not refund_sending.note_absent(step.refund_id):
         return clock.after(config.current().refund_absence_s)
     return _send(step, gateway)
 
@@ -81,9 +84,9 @@ def _ask_about(step: Step, strange: Refund, listed: Refunds) -> datetime | None:
         (strange.gateway_id, strange.amount_pesewas),
     )
     if step.state == "submitting" and listed.is_whole:
-        if not refunds.note_absent(step.refund_id):
+        if not refund_sending.note_absent(step.refund_id):
             return clock.after(config.current().refund_absence_s)
-        refunds.certainly_not_sent(step.refund_id, "its list has it not")
+        refund_sending.certainly_not_sent(step.refund_id, "its list has it not")
     return clock.after(config.current().refund_poor_s)
 
 
@@ -101,7 +104,7 @@ def _is_ours(step: Step, row: Refund) -> bool:
 
 
 def _send(step: Step, gateway: Payments) -> datetime | None:
-    if not refunds.begin_sending(step.refund_id):
+    if not refund_sending.begin_sending(step.refund_id):
         return clock.after(0)
     said = gateway.refund(
         RefundRequest(step.reference, step.amount_pesewas, step.note, CUSTOMER_NOTE)
@@ -110,17 +113,17 @@ def _send(step: Step, gateway: Payments) -> datetime | None:
         return _taken(step, said)
     settings = config.current()
     if isinstance(said, NotSent):
-        refunds.certainly_not_sent(step.refund_id, said.reason)
+        refund_sending.certainly_not_sent(step.refund_id, said.reason)
         return clock.after(said.retry_after_s or settings.payment_away_s)
     if isinstance(said, Unclear):
         log.warning("not known whether a refund was sent", why=said.reason)
         return clock.after(settings.refund_absence_s)
     log.error("a refund was refused", why=said.code, said=said.message)
     if said.kind in ("insufficient_balance", "starter_business"):
-        refunds.certainly_not_sent(step.refund_id, said.message, is_poor=True)
+        refund_sending.certainly_not_sent(step.refund_id, said.message, is_poor=True)
         return clock.after(settings.refund_poor_s)
     if said.kind == "credentials":
-        refunds.certainly_not_sent(step.refund_id, said.code)
+        refund_sending.certainly_not_sent(step.refund_id, said.code)
         return clock.after(settings.payment_refused_s)
     refunds.fail(step.refund_id, f"{said.code}: {said.message}")
     return clock.after(0)
@@ -168,6 +171,8 @@ def _send_to(step: Step, gateway: Payments) -> datetime | None:
     bank = _wallets(banks.rows, step.to_network)
     if bank is None:
         refunds.ask_person(step.refund_id, f"it names no wallets of {step.to_network}")
+        return clock.after(config.current().refund_poor_s)
+    if not refund_sending.may_go(step.refund_id):
         return clock.after(config.current().refund_poor_s)
     account = RefundAccount(step.to_number, bank.gateway_id)
     said = gateway.refund_again(str(step.gateway_refund_id), account)

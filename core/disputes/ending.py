@@ -13,6 +13,7 @@ from core.base import clock, config, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.cases import Case
+from core.disputes import evidence as pack
 from core.disputes import rows
 from core.disputes.judging import About, End, PaymentIs, Record, end_of
 from core.disputes.rows import CASE, Found, ask_person, tell
@@ -32,20 +33,22 @@ def resolve(
 ) -> datetime | None:
     """The gateway says that it is over. Returns when to look again; None: it is booked."""
     settings = config.current()
-    if payment is None:
-        return clock.after(settings.payment_away_s)
-    if found.payment.state != "paid" and payment != "reversed":
-        online.ring(found.payment)  # what came in is booked before what was taken
-        return clock.after(settings.payment_refused_s)
-    end = end_of(said, payment, about)
-    if end is not None:
-        _end(found, end, said)
-        return None
+    is_missed = found.payment.state != "paid" and payment not in (None, "reversed")
+    if payment is not None and not is_missed:
+        end = end_of(said, payment, about)
+        if end is not None:
+            _end(found, end, said)
+            return None
     since = said.resolved_at or found.dispute.made_at
     if clock.now() - since > clock.delta(settings.dispute_odd_s):
-        why = f"It is over, and its payment is {payment}."
+        why = f"It is over, and its payment is {payment or 'not to be seen'}."
         ask_person("dispute_odd", found, evidence(said, why))
         return clock.after(settings.dispute_slow_s)
+    if payment is None:
+        return clock.after(settings.payment_away_s)
+    if is_missed:
+        online.ring(found.payment)  # what came in is booked before what was taken
+        return clock.after(settings.payment_refused_s)
     return clock.after(settings.dispute_look_s)
 
 
@@ -53,9 +56,10 @@ def resolve(
 def _end(found: Found, end: End, said: Record) -> None:
     dispute, payment = found.dispute, found.payment
     _close_answer(dispute.id, end)
-    taken = 0 if end == "won" else dispute.amount_pesewas
-    words = ENDS[end].format(amount=money.cedis(taken))
+    words = ENDS[end].format(amount=money.cedis(dispute.amount_pesewas))
     dispute.state, dispute.ended_at = end, clock.now()
+    dispute.evidence = pack.kept(dispute.evidence)
+    taken = 0 if end == "won" else _left_to_book(found)
     if taken and payment.state != "paid":
         # it came and went before we saw it: the books know of neither
         tell(found, f"{words} Its payment was never seen here, so nothing is booked.")
@@ -64,7 +68,7 @@ def _end(found: Found, end: End, said: Record) -> None:
     if taken:
         note = f"{words} Dispute {dispute.gateway_id}, {said.resolution or 'resolved'}."
         if payment.funded_at is not None:
-            _take_funding(found, taken, note)
+            online.take_disputed_funding(payment, dispute, taken, SYSTEM, note)
         else:
             online.reverse(dispute, taken, SYSTEM, note)
             _bear(found)
@@ -73,13 +77,14 @@ def _end(found: Found, end: End, said: Record) -> None:
     online.ring(payment)  # what is still owed goes back now
 
 
-@inside_use_case
-def _take_funding(found: Found, taken: int, note: str) -> None:
-    """What the look at its payment has not booked: a funding that is gone leaves the wallet at the
-    first news of it."""
-    left = min(taken, online.left_of_funding(found.payment))
-    if left > 0:
-        online.take_disputed_funding(found.payment, found.dispute, left, SYSTEM, note)
+def _left_to_book(found: Found) -> int:
+    """What it took that is in no books yet: other disputes of the payment, and the look at a wallet
+    payment, may have come first. Never more than was paid."""
+    payment, amount = found.payment, found.dispute.amount_pesewas
+    if payment.funded_at is not None:
+        return max(0, min(amount, online.unbooked_of_funding(payment)))
+    whole = payment.charged_pesewas or payment.amount_pesewas
+    return max(0, min(amount, whole - online.taken_of([payment.id]).get(payment.id, 0)))
 
 
 @inside_use_case

@@ -124,5 +124,12 @@ def _by_name(order: Order | None, payment: OnlinePayment) -> dict[str, str]:
     }
 
 
+def kept(pack: dict[str, Any]) -> dict[str, Any]:
+    """What stays of a pack once its dispute is over: neither name nor whole number."""
+    if not pack.get("phone"):
+        return pack
+    return {**pack, "phone": phones.hide(pack["phone"]), "name": ""}
+
+
 def _at(moment: Any) -> str:
     return f"{moment.astimezone(clock.ACCRA):%d %b %Y %H:%M}" if moment else "no time"

@@ -23,18 +23,17 @@ def heard(gateway_id: str | None, reference: str | None, event: str) -> bool:
     id_ = _number(gateway_id)
     known = _known(id_)
     payment = by_reference(reference) if reference else None
-    if payment is not None and payment.order_id is None:
-        ring(payment)  # taken back already, it leaves the wallet at once
     if known is not None:
-        rows.ring(known.id)
-        return True
-    if payment is None:
+        _ring(known)
+    elif payment is None:
         _tell_unknown(gateway_id or "", reference, event)
         return False
-    if id_ is None:
+    elif id_ is None:
         _open_case(payment, event)
     else:
         _open(payment.id, id_, event)
+    if payment is not None and payment.order_id is None:
+        ring(payment)  # taken back already, it leaves the wallet at once
     return True
 
 
@@ -46,14 +45,21 @@ def swept(gateway_id: str, reference: str | None, *, is_over: bool) -> None:
         id_ = _number(gateway_id)
         known = _known(id_)
         if known is not None:
-            if known.state not in OVER and is_over:
-                rows.ring(known.id)
+            if known.state == "unknown" or (known.state not in OVER and is_over):
+                _ring(known)
             return
         payment = by_reference(reference) if reference else None
         if payment is not None and id_ is not None:
             _open(payment.id, id_, "found in its list")
         elif not is_over and not _was_told(gateway_id):
             _tell_unknown(gateway_id, reference, "found in its list")
+
+
+@inside_use_case
+def _ring(known: Dispute) -> None:
+    """Have it looked up; by a new row where its own is past its keeping time."""
+    if not rows.ring(known.id):
+        outbox.add(KIND, known.id, store_id=known.store_id)
 
 
 def _number(gateway_id: str | None) -> int | None:

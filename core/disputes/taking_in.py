@@ -121,7 +121,8 @@ def _about(found: Found) -> About:
     return About(
         payment.reference,
         payment.charged_pesewas or payment.amount_pesewas,
-        online.is_refunded_by_us(payment.id),
+        online.is_refunded_by_us(payment.id)
+        or bool(online.taken_of([payment.id]) and not dispute.taken_pesewas),
         db.session.scalar(contested.limit(1)) is not None,
     )
 
@@ -195,16 +196,21 @@ def _see_unanswered(found: Found, answer: DisputeAnswer) -> None:
 def _see_after_end(
     found: Found, said: Record, payment: PaymentIs | None, about: About
 ) -> datetime | None:
-    """News of one that is over here. One that the gateway did not know goes on; of one that was
-    won another end is a person's to settle."""
+    """News of one that is over here. One that the gateway did not know goes on, and one that was
+    won and was taken up again, or lost after all."""
     dispute = found.dispute
     if dispute.state == "unknown":
         dispute.state, dispute.ended_at = "heard", None
         _note(found, said)
         return clock.now()
-    if dispute.state == "won" and said.status == "resolved" and payment is not None:
-        if end_of(said, payment, about) in (None, "won"):
-            return None
-        why = "It was won, and now its money is gone."
-        ask_person("dispute_odd", found, evidence(said, why))
-    return None
+    if dispute.state != "won" or payment is None:
+        return None
+    if said.status == "resolved" and end_of(said, payment, about) in (None, "won"):
+        return None
+    tell(found, "It was won, and the gateway has taken it up again.")
+    dispute.state, dispute.ended_at = "heard", None
+    if said.status == "resolved":
+        return ending.resolve(found, said, payment, about)
+    _note(found, said)
+    ask_person(CASE, found, {"gateway_says": said.raw_status})
+    return clock.now()

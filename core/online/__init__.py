@@ -93,6 +93,7 @@ from core.online.taken_back import (
     take_disputed_funding,
     take_funding_back,
     taken_of,
+    unbooked_of_funding,
 )
 from core.online.wallet_debts import fund_wallet
 
@@ -172,4 +173,5 @@ __all__ = [
     "take_funding_back",
     "taken_of",
     "top_up",
+    "unbooked_of_funding",
 ]

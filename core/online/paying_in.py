@@ -9,6 +9,7 @@ from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.ledger import Kind, post
 from core.online.model import OnlinePayment, PricedOrder, Unfit
+from core.online.paying_back import is_disputed
 from core.online.standing import balanced, paying
 from core.online.wallet_debts import locked_debts, settle
 
@@ -93,6 +94,8 @@ def fulfil_late(payment: OnlinePayment, order: PricedOrder) -> None:
     """A late payment pays a new order priced as it is: nothing moves. Raises `Unfit`."""
     if payment.state != "paid" or payment.is_used or payment.owed_pesewas:
         raise Unfit("This payment is not free: it pays something, or is owed already.")
+    if is_disputed(payment.id):
+        raise Unfit("This payment is disputed: its payer may get it back by that.")
     net = (payment.charged_pesewas or 0) - (payment.fees_pesewas or 0)
     if order.price_pesewas != payment.charged_pesewas or order.id == payment.order_id:
         raise Unfit("A late payment pays a new order of the very price that was paid.")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import select, text
 
-from core import audit, cases
+from core import audit
 from core.audit import SYSTEM, Actor
 from core.base import clock, config
 from core.base.db import db, transaction
@@ -31,12 +31,12 @@ from core.online.model import (
 from core.online.of_orders import fee_to_agent
 from core.online.paying_back import (
     ask_refund,
-    is_disputed,
     refund_done,
     refund_returned,
 )
 from core.online.refund_lists import Reason, newest
-from core.online.standing import due, locked, locked_payment
+from core.online.refund_rows import is_held_back, locked_refund
+from core.online.standing import due, locked_payment
 
 Word = Literal["open", "done", "failed", "needs_details"]
 UNREADABLE = "unreadable"
@@ -78,10 +78,6 @@ class Step:
     is_adopted: bool
 
 
-class NoSuchRefund(Exception):
-    """There is no refund of that number."""
-
-
 @inside_use_case
 def ask_after_end(payment: OnlinePayment) -> GatewayRefund | None:
     """The refund that our own facts prove: the order that this payment pays ended without delivery.
@@ -121,53 +117,11 @@ def next_step(payment_id: int) -> Step | None:
         return _step(payment, refund)
 
 
-def begin_sending(refund_id: int) -> bool:
-    """Written down before the call: from now on it may have been sent. False when it is not to be
-    sent any more."""
-    with transaction():
-        refund = _locked(refund_id)
-        if refund.state not in ("requested", "submitting"):
-            return False
-        refund.state, refund.sent_at, refund.absent_at = (
-            "submitting",
-            clock.now(),
-            None,
-        )
-        return True
-
-
-def certainly_not_sent(refund_id: int, why: str, *, is_poor: bool = False) -> None:
-    """The gateway did nothing: it waits to be sent. `is_poor`: there is no money at the gateway to
-    take it from, which a person should see."""
-    with transaction():
-        refund = _locked(refund_id)
-        if refund.state != "submitting":
-            return
-        refund.state = "requested"
-        if is_poor:
-            refund_cases.ask("refund_poor", refund, why)
-
-
-def note_absent(refund_id: int) -> bool:
-    """The gateway's whole list does not have it. True when that proves that it was not sent: seen
-    twice, `refund_absence_s` apart, the first time so long after the sending."""
-    with transaction():
-        refund = _locked(refund_id)
-        now, gap = clock.now(), clock.delta(config.current().refund_absence_s)
-        assert refund.sent_at is not None
-        if refund.state != "submitting" or now - refund.sent_at < gap:
-            return False
-        if refund.absent_at is None:
-            refund.absent_at = now
-            return False
-        return now - refund.absent_at >= gap
-
-
 def take(refund_id: int, gateway_refund_id: str, word: Word, raw: str) -> str:
     """Apply the gateway's record of this refund. Returns the state it is in now, or `UNREADABLE`;
     what was applied before changes nothing."""
     with transaction():
-        refund = _locked(refund_id)
+        refund = locked_refund(refund_id)
         number = refund_cases.number(gateway_refund_id)
         if number is None:
             why = f"its number of the refund is {gateway_refund_id[:40]}, which none of its can be"
@@ -189,7 +143,7 @@ def take(refund_id: int, gateway_refund_id: str, word: Word, raw: str) -> str:
 def fail(refund_id: int, why: str) -> None:
     """The gateway will not do it: what is owed stays owed, and a person decides."""
     with transaction():
-        refund = _locked(refund_id)
+        refund = locked_refund(refund_id)
         if refund.state in ("requested", "submitting"):
             _end(refund, why)
 
@@ -203,13 +157,13 @@ def ask_person(
     if found is not None:
         more = {adopting.ID: found[0], adopting.AMOUNT: found[1]}
     with transaction():
-        refund_cases.ask("refund_strange", _locked(refund_id), why, **more)
+        refund_cases.ask("refund_strange", locked_refund(refund_id), why, **more)
 
 
 def refused_there(refund_id: int, why: str) -> None:
     """The gateway does not take the number that was given: another one is asked for."""
     with transaction():
-        refund = _locked(refund_id)
+        refund = locked_refund(refund_id)
         refund.to_number = refund.to_network = None
         refund_cases.ask("refund_details", refund, why)
 
@@ -218,9 +172,13 @@ def send_to(refund_id: int, number: str, network: str, actor: Actor) -> None:
     """A refund that could not reach its payer is sent to the number that they gave. Raises
     `Unfit` and `NoSuchRefund`."""
     with transaction():
-        refund = _locked(refund_id)
+        refund = locked_refund(refund_id)
         if refund.state != "needs_details":
             raise Unfit("This refund does not wait for a number any more.")
+        if is_held_back(db.session.get_one(OnlinePayment, refund.payment_id)):
+            raise Unfit(
+                "Its payment is disputed: a refund now could pay it back twice. Settle that first."
+            )
         refund.to_number, refund.to_network = number, network
         refund.asked_by = actor.name
         detail = {
@@ -256,18 +214,6 @@ def _ring(payment_id: int) -> None:
     ring(db.session.get_one(OnlinePayment, payment_id))
 
 
-@inside_use_case
-def _locked(refund_id: int) -> GatewayRefund:
-    """A refund, locked after its payment."""
-    payment_id = db.session.scalar(
-        select(GatewayRefund.payment_id).where(GatewayRefund.id == refund_id)
-    )
-    if payment_id is None:
-        raise NoSuchRefund
-    locked_payment(payment_id)
-    return locked(GatewayRefund, refund_id)
-
-
 def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
     others = db.session.scalars(
         select(GatewayRefund.gateway_refund_id).where(
@@ -290,6 +236,6 @@ def _step(payment: OnlinePayment, refund: GatewayRefund) -> Step:
         frozenset(str(one) for one in others),
         refund.to_number,
         refund.to_network,
-        cases.is_open("payment_disputed", payment.subject) or is_disputed(payment.id),
+        is_held_back(payment),
         refund.is_adopted,
     )

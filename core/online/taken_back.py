@@ -74,6 +74,21 @@ def left_of_funding(payment: OnlinePayment) -> int:
     return (payment.charged_pesewas or 0) - standing.taken(payment.id)
 
 
+def unbooked_of_funding(payment: OnlinePayment) -> int:
+    """What the disputes that were lost took of a funding, less what is booked: the look at its
+    payment may have come first, and books in a row of its own."""
+    db.session.flush()
+    lost = db.session.scalar(
+        select(func.sum(Dispute.amount_pesewas)).where(
+            Dispute.payment_id == payment.id,
+            Dispute.gateway_id.is_not(None),
+            Dispute.state.in_(("lost", "accepted", "auto_accepted")),
+        )
+    )
+    whole = payment.charged_pesewas or 0
+    return min(int(lost or 0), whole) - standing.taken(payment.id)
+
+
 @inside_use_case
 def take_funding_back(payment: OnlinePayment, taken_pesewas: int, actor: Actor) -> int:
     """So much of a funding of a locked row is gone at the gateway: booked, and a person is asked

@@ -102,6 +102,13 @@ ROWS: dict[str, tuple[str, str]] = {
           ELSE '{payout_requested}' END
         """,
     ),
+    "payments_taken_back": (
+        "Payments of which the gateway took more than was paid",
+        """
+        SELECT p.id FROM online_payments p JOIN disputes d ON d.payment_id = p.id
+        GROUP BY p.id HAVING sum(d.taken_pesewas) > coalesce(p.charged_pesewas, 0)
+        """,
+    ),
     "settlements_booked": (
         "Settlements of the gateway that are not booked as their row says",
         """

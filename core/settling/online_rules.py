@@ -24,7 +24,14 @@ def deliver(facts: Facts) -> int:
     worth = owe_back(facts)
     payment = payment_of(facts.case)
     assert payment is not None
-    if any(cases.is_open(kind, payment.subject) for kind in online.TAKEN_BACK):
+    if online.taken_of([payment.id]):
+        raise ActionRefused(
+            "The gateway has taken this money back. See to what is owed instead."
+        )
+    is_asked_about = any(
+        cases.is_open(kind, payment.subject) for kind in online.TAKEN_BACK
+    )
+    if is_asked_about or online.is_disputed(payment.id):
         raise ActionRefused(
             "The payer may get this money back by the gateway. Settle that case first."
         )

@@ -22,6 +22,8 @@ def owe_back(press: Press) -> str:
     """A payment that pays no order is owed back, and goes back. Raises `ActionRefused`."""
     payment = _locked(press.facts.case)
     online.owe(payment, press.actor)
+    if not online.due(payment.id):
+        return "The gateway has given it back already: nothing is owed any more."
     return _goes_back(press, payment, "late")
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sqlalchemy import update
+
 from core import online
 from core.audit import SYSTEM
-from core.base import clock, config
+from core.base import clock
 from core.base.db import db, transaction
 from core.online import Asked, OnlinePayment, Verdict, Verified
 from core.stores import Store
@@ -22,10 +24,16 @@ def opened(payment_id: int, access_code: str, url: str) -> None:
         payment = online.locked_payment(payment_id)
         if payment.state != "asked":
             return
-        for other in online.of_wallet(payment.store_id, config.current().payment_tries):
-            if other.id != payment.id and other.state == "open":
-                other.state = "watched"
-        db.session.flush()
+        db.session.execute(
+            update(OnlinePayment)
+            .where(
+                OnlinePayment.store_id == payment.store_id,
+                OnlinePayment.purpose == "wallet",
+                OnlinePayment.state == "open",
+                OnlinePayment.id != payment.id,
+            )
+            .values(state="watched")
+        )
         payment.state, payment.opened_at = "open", clock.now()
         payment.access_code, payment.authorization_url = access_code, url
 
@@ -35,7 +43,7 @@ def not_opened(payment_id: int, _why: str) -> None:
     with transaction():
         payment = online.locked_payment(payment_id)
         if payment.state == "asked":
-            payment.state = "failed"
+            payment.state, payment.failed_at = "failed", clock.now()
 
 
 def ask_anew(payment_id: int) -> None:
@@ -109,7 +117,7 @@ def _accept(payment: OnlinePayment, found: Verified) -> None:
 
 def _fail(payment: OnlinePayment, _found: Verified) -> None:
     if payment.state in online.OPEN:
-        payment.state = "failed"
+        payment.state, payment.failed_at = "failed", clock.now()
 
 
 def _come_short(payment: OnlinePayment, found: Verified) -> None:

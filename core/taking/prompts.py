@@ -153,7 +153,7 @@ def failed(payment_id: int, why: str) -> None:
     with transaction():
         payment, order = lock_both(payment_id)
         if payment.state in online.OPEN:
-            payment.state = "failed"
+            payment.state, payment.failed_at = "failed", clock.now()
             _forget(payment)
             deeds.tell(
                 order, f"The prompt did not go through{f': {why}' if why else ''}."

@@ -182,6 +182,13 @@ DAMAGE = [
     ),
     ("payouts_booked", PAYOUT, "SELECT 77"),
     (
+        "payments_taken_back",
+        PAYMENT.format(0)
+        + """; INSERT INTO disputes (store_id, payment_id, amount_pesewas, taken_pesewas, category, state, made_at)
+        SELECT id, 77, 300, 300, 'x', 'lost', now() FROM stores, generate_series(1, 2) WHERE slug = 'ama'""",
+        "SELECT 77",
+    ),
+    (
         "settlements_booked",
         """INSERT INTO gateway_settlements (gateway_id, raw_word, currency, settled_at, read_at, went, booked_pesewas,
         closed_at) VALUES ('77', 'success', 'GHS', now(), now(), 'bank', 1, now())""",

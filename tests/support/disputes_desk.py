@@ -77,7 +77,8 @@ class Desk:
         return self.dispute.state
 
     def every(self) -> list[Dispute]:
-        return self._read(lambda: list(db.session.scalars(select(Dispute))))
+        query = select(Dispute).order_by(Dispute.id)
+        return self._read(lambda: list(db.session.scalars(query)))
 
     def sent_pack(self) -> dict[str, Any]:
         """The evidence that was sent."""

@@ -32,7 +32,7 @@ from core import (
 )
 from core.audit import Actor
 from core.base import clock, tenancy
-from core.base.db import db
+from core.base.db import db, transaction
 from core.cases import Case
 from core.online import OnlinePayment
 from core.orders import Order
@@ -40,6 +40,7 @@ from fulfilment import jobs
 from fulfilment.buying import call_log
 from integrations.paystack.client import Paystack
 from integrations.paystack_sandbox import app as fake_gateway
+from integrations.paystack_sandbox import disputes as fake_disputes
 from integrations.paystack_sandbox.store import TEST_KEY, Store
 from integrations.sandbox.clock import Clock
 from tests.support.settings import Using
@@ -226,6 +227,13 @@ class Till:
         assert answer.status_code == 200, answer.text
         return int(answer.json()["id"])
 
+    def lose_again(self, gateway_id: int) -> None:
+        """A dispute that was won is lost after all, at a later round of the banks."""
+        gateway = self.fake.gateway
+        kept = gateway.store.numbered("dispute", "test", gateway_id)
+        assert kept is not None
+        fake_disputes._lose(gateway, kept, "merchant-accepted", kept.doc["amount"])
+
     def bank(self, gateway_id: int, act: str) -> None:
         """What falls due of a dispute there: remind, expire, verdict."""
         self._tool("/act", kind="dispute", act=act, id=gateway_id, world="test")
@@ -310,6 +318,14 @@ class Till:
         with self.across():
             db.session.rollback()
             assert proof.look() == []
+
+
+def ring_in(till: Till, reference: str) -> None:
+    """Somebody knows that this payment may have changed."""
+    with till.across(), transaction():
+        payment = online.by_reference(reference)
+        assert payment is not None
+        online.ring(payment)
 
 
 @pytest.fixture
