@@ -17,7 +17,7 @@ from typing import Any
 from core import cases, orders, settling, taking
 from core.audit import Actor
 from core.base import clock
-from core.online import refunds
+from core.online import refund_sending, refunds
 from core.orders import Order, OrderRefused
 from core.settling import ActionRefused
 from tests.proofs import patching
@@ -191,7 +191,8 @@ class Days:
         seams = [
             (taking, name) for name in ("opened", "take", "ask_anew", "end_of_time")
         ]
-        seams += [(refunds, name) for name in ("begin_sending", "take", "note_absent")]
+        seams += [(refund_sending, name) for name in ("begin_sending", "note_absent")]
+        seams += [(refunds, "take")]
         undos = [
             patching.attribute(room, name, self._dying(getattr(room, name)))
             for room, name in seams
