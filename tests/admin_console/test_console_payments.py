@@ -292,3 +292,11 @@ def test_the_pages_ask_the_same_however_many_payments_there_are(
     assert {path: many(path) for path in paths} == few
     assert max(few.values()) <= 24, few
     tenancy.clear()
+
+
+def test_how_payments_stand_is_found_by_index(superuser: Any) -> None:
+    asked = str(taking.listing._STANDING).replace(":since", "now() - interval '1 day'")
+    superuser.execute("BEGIN; SET LOCAL enable_seqscan = off")
+    plan = str(superuser.execute(f"EXPLAIN {asked}").fetchall())
+    superuser.execute("ROLLBACK")
+    assert "Index" in plan and "Seq Scan" not in plan, plan
