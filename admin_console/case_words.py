@@ -71,6 +71,7 @@ _BUTTONS: dict[Action, str] = {
     "confirm_funding": "Yes, funded: book {amount}",
     "owe_back": "Give the customer {amount} back",
     "deliver": "Deliver it now for {amount}",
+    "book_taken": "The payer has {amount} back: book it",
     "refund": "Refund {amount}",
     "expire": "Nobody paid: let it expire",
     "take_funding": "The gateway took {amount} back: book it",
@@ -86,6 +87,7 @@ _LATER: dict[Action, str] = {
     "accept_loss": "Accepting the loss",
     "accept_gain": "Accepting the gain",
     "deliver": "Delivering it",
+    "book_taken": "Booking it as taken back",
     "settle_debt": "Taking it out of the wallet",
     "adopt_refund": "Counting it as given back",
 }

@@ -39,6 +39,11 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "{amount} of this payment is owed back to who paid. It pays no order after that.",
         "It goes back to the number it was paid from.",
     ),
+    "book_taken": (
+        "You saw at the gateway that the payer has {amount} back, and nobody here ordered that.",
+        "What is owed back of it counts as given; the rest is our loss.",
+        "An order of it that is not bought yet is cancelled.",
+    ),
     "adopt_refund": (
         "The {amount} that somebody gave back at the gateway itself count as given back.",
         "They are booked once the gateway says that they are done.",

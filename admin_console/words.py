@@ -63,6 +63,7 @@ ACTIONS: dict[Action, str] = {
     "accept_gain": "accepted the gain",
     "owe_back": "gave the customer’s payment back",
     "deliver": "delivered it after all",
+    "book_taken": "booked it as taken back at the gateway",
     "refund": "asked for a refund",
     "expire": "let the order expire",
     "take_funding": "booked it as taken back",

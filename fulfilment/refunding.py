@@ -173,7 +173,7 @@ def _send_to(step: Step, gateway: Payments) -> datetime | None:
         refunds.ask_person(step.refund_id, f"it names no wallets of {step.to_network}")
         return clock.after(config.current().refund_poor_s)
     if not refund_sending.may_go(step.refund_id):
-        return clock.after(config.current().refund_poor_s)
+        return _look(step, gateway)  # somebody may finish it there all the same
     account = RefundAccount(step.to_number, bank.gateway_id)
     said = gateway.refund_again(str(step.gateway_refund_id), account)
     if isinstance(said, Refund):

@@ -112,8 +112,11 @@ def keep_settlements(found: Sequence[ListedSettlement]) -> None:
 
 
 @needs_across_stores
-def next_unread(since: datetime, until: datetime, read_since: datetime) -> str | None:
-    """A reference that our books have as paid in this time and that no list had since then."""
+def next_unread(
+    since: datetime, until: datetime, read_since: datetime, after: str
+) -> str | None:
+    """The next reference that our books have as paid in this time and that no list had since then:
+    each is asked about once a day, whatever a clock does."""
     is_read = (GatewayLine.reference == OnlinePayment.reference) & (
         GatewayLine.read_at >= read_since
     )
@@ -121,6 +124,7 @@ def next_unread(since: datetime, until: datetime, read_since: datetime) -> str |
         select(OnlinePayment.reference)
         .where(
             OnlinePayment.state == "paid",
+            OnlinePayment.reference > after,
             OnlinePayment.paid_at >= since,
             OnlinePayment.paid_at < until,
             ~select(GatewayLine.id).where(is_read, GatewayLine.is_listed).exists(),

@@ -156,7 +156,9 @@ def took_payments(
         if not _is_at(day, step):
             return
         lines.keep(found)
-        if step.name != "missing":
+        if step.name == "missing":
+            day.after = step.reference
+        else:
             _go_on(day, after, left_out)
 
 
@@ -246,7 +248,7 @@ def _inside(day: GatewayDay) -> Step | None:
 
 def _missing(day: GatewayDay) -> Step | None:
     since = tallying.begins(day.day)
-    left = lines.next_unread(since, since + _DAY, day.begun_at)
+    left = lines.next_unread(since, since + _DAY, day.begun_at, day.after)
     if left:
         return _step(day, reference=left)
     _go_on(day, None, 0)

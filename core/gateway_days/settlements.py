@@ -150,7 +150,8 @@ def _adds_up(settlement: GatewaySettlement, inside: Inside) -> bool:
 def _inside(settlement_id: int) -> Inside:
     charged = func.coalesce(GatewayLine.charged_pesewas, 0)
     net = charged - func.coalesce(GatewayLine.fees_pesewas, 0)
-    is_foreign = or_(OnlinePayment.id.is_(None), OnlinePayment.state != "paid")
+    # one of ours that is not heard of yet will be: what is settled of it is ours
+    is_foreign = or_(OnlinePayment.id.is_(None), OnlinePayment.state == "refused")
     row = db.session.execute(
         select(
             func.coalesce(func.sum(charged), 0),

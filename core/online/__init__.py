@@ -76,7 +76,7 @@ from core.online.paying_out import (
     request_payout,
 )
 from core.online.refund_lists import is_refunded_by_us
-from core.online.standing import due, locked, locked_payment, paying
+from core.online.standing import due, left, locked, locked_payment, paying
 from core.online.stopped import stop_payouts
 from core.online.switch import (
     is_on,
@@ -92,6 +92,7 @@ from core.online.taken_back import (
     reverse,
     take_disputed_funding,
     take_funding_back,
+    take_payment_back,
     taken_of,
     unbooked_of_funding,
 )
@@ -138,6 +139,7 @@ __all__ = [
     "is_on",
     "is_refunded_by_us",
     "judge",
+    "left",
     "left_of_funding",
     "locked",
     "locked_payment",
@@ -171,6 +173,7 @@ __all__ = [
     "switch_store",
     "take_disputed_funding",
     "take_funding_back",
+    "take_payment_back",
     "taken_of",
     "top_up",
     "unbooked_of_funding",

@@ -155,7 +155,9 @@ def ask_person(
     `found`: its number and amount there."""
     more: dict[str, Any] = {}
     if found is not None:
-        more = {adopting.ID: found[0], adopting.AMOUNT: found[1]}
+        # as a number: digits in a text are taken for a phone's, and hidden
+        number = int(found[0]) if found[0].isdecimal() else found[0]
+        more = {adopting.ID: number, adopting.AMOUNT: found[1]}
     with transaction():
         refund_cases.ask("refund_strange", locked_refund(refund_id), why, **more)
 

@@ -86,6 +86,12 @@ def taken(payment_id: int) -> int:
     return _standing(payment_id)[2]
 
 
+def left(payment: OnlinePayment) -> int:
+    """What of a payment is neither refunded nor taken back."""
+    _owed, refunded, taken_back = _standing(payment.id)
+    return max(0, (payment.charged_pesewas or 0) - refunded - taken_back)
+
+
 def lost(payment_id: int) -> int:
     """What left of a payment beyond what was to go back of it."""
     owed, refunded, taken_back = _standing(payment_id)

@@ -57,6 +57,23 @@ def fund_reversed(
     return taken_pesewas - free
 
 
+@inside_use_case
+def take_payment_back(
+    payment: OnlinePayment, taken_pesewas: int, actor: Actor, note: str
+) -> None:
+    """So much of a payment of a locked row for an order is gone at the gateway, by nothing that we
+    ordered: somebody gave it back in its dashboard. Raises `Unfit`."""
+    dispute = Dispute(
+        store_id=payment.store_id,
+        payment_id=payment.id,
+        amount_pesewas=taken_pesewas,
+        category="reversed",
+    )
+    db.session.add(dispute)
+    db.session.flush()
+    reverse(dispute, taken_pesewas, actor, note)
+
+
 def taken_of(payment_ids: Sequence[int]) -> dict[int, int]:
     """What the gateway took back of these payments, by their ids; those of which it did."""
     if not payment_ids:

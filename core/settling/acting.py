@@ -233,6 +233,7 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "refund": paying_back.refund,
     "expire": paying_back.expire,
     "adopt_refund": paying_back.adopt_refund,
+    "book_taken": paying_back.book_taken,
     "take_funding": partial(_of_funding, fundings.take_back),
     "settle_debt": partial(_of_funding, fundings.settle),
     "bear_loss": partial(_of_funding, fundings.bear),

@@ -209,6 +209,7 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "refund": online_rules.refund,
     "expire": online_rules.expire,
     "adopt_refund": online_rules.adopt_refund,
+    "book_taken": online_rules.book_taken,
     "take_funding": of_fundings.take_funding,
     "settle_debt": of_fundings.settle_debt,
     "bear_loss": of_fundings.bear_loss,

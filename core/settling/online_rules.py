@@ -74,3 +74,22 @@ def adopt_refund(facts: Facts) -> int:
         raise NotYet(refusal.sentence) from refusal
     except online.Unfit as refusal:
         raise ActionRefused(refusal.sentence) from refusal
+
+
+def book_taken(facts: Facts) -> int:
+    """All of it that nothing of ours explains: the gateway says *reversed* of a whole payment."""
+    payment = payment_of(facts.case)
+    if payment is None or payment.state != "paid" or payment.funded_at is not None:
+        raise ActionRefused(
+            "This is no payment of an order in the books. Close the case with words."
+        )
+    if online.is_disputed(payment.id):
+        raise NotYet("A dispute of it is open: its end is booked by itself.")
+    if refund_lists.is_under_way(payment.id):
+        raise NotYet("A refund of it is under way: its end is booked by itself.")
+    left = online.left(payment)
+    if not left:
+        raise ActionRefused(
+            "All of it is booked as given or taken back. Close the case with words."
+        )
+    return left

@@ -5,7 +5,7 @@ row.
 
 from __future__ import annotations
 
-from core import availability, online, orders, taking
+from core import availability, online, orders, outbox, taking
 from core.base.preconditions import inside_use_case
 from core.cases import Case
 from core.online import OnlinePayment, adopting, refund_lists, refunds
@@ -47,6 +47,25 @@ def adopt_refund(press: Press) -> str:
     online.ring(payment)
     _tell_payer(press)
     return f"{press.amount} counts as given back."
+
+
+@inside_use_case
+def book_taken(press: Press) -> str:
+    """The payer has it back at the gateway, and nobody here ordered that. An order not bought yet
+    is not bought any more. Raises `ActionRefused`."""
+    payment, order = _locked(press.facts.case), press.order
+    if order.state in ("pending", "queued") and payment.pays_order_id == order.id:
+        said = "Cancelled: its payment was given back at the gateway."
+        orders.advance(order.id, "cancelled", text=said, actor=press.actor)
+        if press.facts.row is not None:
+            outbox.make_due(press.facts.row)
+    try:
+        online.take_payment_back(payment, press.amount_pesewas, press.actor, press.note)
+    except online.Unfit as refusal:
+        raise ActionRefused(refusal.sentence) from refusal
+    order.version += 1
+    tell(press, "the payer has the payment back at the gateway.")
+    return f"{press.amount} is booked as taken back at the gateway."
 
 
 @inside_use_case

@@ -23,6 +23,7 @@ Action = Literal[
     "confirm_funding",
     "owe_back",
     "deliver",
+    "book_taken",
     "refund",
     "expire",
     "take_funding",
@@ -43,6 +44,7 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "confirm_funding",
         "owe_back",
         "deliver",
+        "book_taken",
         "refund",
         "expire",
         "take_funding",
@@ -171,6 +173,12 @@ TABLE: tuple[Way, ...] = (
     _refund("paid_short"),
     _close("paid_short"),
     _close("paid_unfit"),
+    Way(
+        "payment_reversed",
+        "book_taken",
+        ("reversed",),
+        "it is paid, and nothing of ours explains that the payer has it back",
+    ),
     _close("payment_reversed"),
     Way(
         "payment_disputed",

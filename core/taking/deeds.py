@@ -104,6 +104,8 @@ def _see_reversed(payment: OnlinePayment, order: Order, found: Verified) -> None
     """Unless a refund of ours did it, or a dispute that is looked after."""
     if payment.state == "paid":
         know(payment, found)
+    if payment.state == "paid" and not online.left(payment):
+        return  # all of it is booked as gone
     if not has_refund(payment) and not _is_disputed(payment):
         ask_person("payment_reversed", payment, order, found)
 

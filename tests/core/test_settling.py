@@ -137,6 +137,7 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         ("supplier_money", "write_off"),
         ("paid_late", "owe_back"),
         ("paid_late", "deliver"),
+        ("payment_reversed", "book_taken"),
         ("payment_disputed", "take_funding"),
         ("funding_reversed", "settle_debt"),
         ("refund_strange", "adopt_refund"),
@@ -188,7 +189,7 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
         desk.press(999_999, "close")
 
 
-OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire", "adopt_refund"}
+OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire", "adopt_refund", "book_taken"}
 OF_PAYMENTS |= {"take_funding", "settle_debt", "bear_loss"}
 
 

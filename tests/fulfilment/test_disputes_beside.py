@@ -18,7 +18,7 @@ from core.orders import Order
 from core.settling import ActionRefused
 from integrations.payment_shapes import NotFound, Refused, Unclear
 from tests.support.disputes_desk import Desk
-from tests.support.till import AMA, Till, ring_in
+from tests.support.till import AMA, TEST_KEY, Till, ring_in
 
 pytestmark = pytest.mark.slow(seconds=0.4)
 
@@ -289,3 +289,33 @@ def test_no_whole_number_stays_in_the_evidence(desk: Desk) -> None:
     assert number[4:] in str(desk.sent_pack()), "the bank gets it"
     desk.bank("verdict")
     assert number[4:] not in str(desk.sent_pack())
+
+
+@pytest.mark.parametrize("to", [None, "completed"])
+def test_what_was_given_back_in_the_dashboard_is_booked_by_a_press(
+    desk: Desk, to: str | None
+) -> None:
+    """Delivered it is our loss; not bought yet it is cancelled, and was owed."""
+    till = desk.till
+    if to is not None:
+        desk.deliver(to)
+    paid = desk.payment()
+    till.knobs(refund_s=1)
+    body = {"transaction": desk.reference, "amount": paid.charged_pesewas}
+    key = {"Authorization": f"Bearer {TEST_KEY}"}
+    assert till.tools.post("/refund", json=body, headers=key).status_code == 200
+    till.pass_by(30)
+    ring_in(till, desk.reference)
+    till.pass_by(60)
+    assert till.cases() == ["payment_reversed"]
+    press(till, "payment_reversed", "book_taken", paid.charged_pesewas)
+    books = till.balances()
+    assert books.get("gateway", 0) == -(paid.fees_pesewas or 0)
+    lost = paid.charged_pesewas if to == "completed" else 0
+    assert books.get("dispute_loss", 0) == lost
+    assert till.state(desk.order) == (to or "cancelled")
+    before = desk.called("refund")
+    till.pass_by(3 * 86_400)
+    assert desk.called("refund") == before, "what was given is not given again"
+    assert till.cases() == []
+    till.proven()
