@@ -11,6 +11,7 @@ import pytest
 from core import (
     cases,
     gateway_days,
+    leases,
     online,
     orders,
     outbox,
@@ -18,16 +19,17 @@ from core import (
     proof,
     settling,
 )
-from core.audit import Actor
+from core.audit import SYSTEM, Actor
+from core.base import clock
 from core.base.db import db, transaction
 from core.gateway_days import tallying
 from core.online.listed import GatewayDay
 from core.orders import Order
 from fulfilment import gateway_days as handler
-from fulfilment import housekeeping, relay
+from fulfilment import housekeeping, jobs, relay
 from tests.support.gateway_days import Calendar
 from tests.support.settings import Using
-from tests.support.till import Till
+from tests.support.till import Till, ring_in
 
 pytestmark = pytest.mark.slow(seconds=0.4)
 
@@ -121,6 +123,58 @@ def test_paid_there_and_never_heard_of_is_found_by_the_day(
     assert till.cases() == ["paid_late"]
     assert till.balances()["customer_funds"] == -order.price_pesewas
     till.proven()
+
+
+def test_what_is_settled_before_it_is_heard_of_is_ours(
+    till: Till, days: Calendar, superuser: Any
+) -> None:
+    till.knobs(webhooks=False)
+    order = till.opened()
+    till.pass_by(40 * 60)
+    superuser.execute("UPDATE outbox SET done_at = now() WHERE kind = 'watch_payment'")
+    till.pay(till.reference(order))
+    days.night(2)
+    days.compare()
+    (settlement,) = days.settlements()
+    assert settlement.booked_pesewas == net(order)
+    ring_in(till, till.reference(order))
+    till.work()
+    assert till.cases() == ["paid_late"]
+    assert "gateway" not in till.balances(), "nothing of it is left there"
+    till.proven()
+
+
+def test_a_clock_that_was_set_back_asks_about_each_once(
+    till: Till, days: Calendar, superuser: Any
+) -> None:
+    order = days.paid()
+    days.thing("payment", till.reference(order), status="failed")
+    days.night()
+    with till.across():
+        gateway_days.plan()
+        outbox.request(gateway_days.WORK, SYSTEM)
+    superuser.execute("UPDATE gateway_days SET begun_at = begun_at + interval '1 hour'")
+    before = till.verified()
+    days.work(10)
+    assert till.verified() <= before + 2
+    assert days.causes() == {"not_paid_there": 1}
+
+
+def test_others_have_their_turn_while_a_day_is_compared(
+    till: Till, days: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days.paid()
+    days.night()
+    monkeypatch.setattr(handler, "PAGES_AT_ONCE", 1)
+    with till.across():
+        gateway_days.plan()
+        row = outbox.request(gateway_days.WORK, SYSTEM)
+        leased = leases.lease_due(1, only=[row.id])
+    with till.app.app_context():
+        jobs.run(*leased[0])
+    with till.across():
+        found = db.session.get_one(outbox.OutboxRow, row.id)
+        assert found.done_at is None and found.due_at > clock.now()
 
 
 @pytest.mark.parametrize(
