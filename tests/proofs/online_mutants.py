@@ -132,7 +132,7 @@ def _webhook_moves_money() -> list[Undo]:
         payment = online.by_reference(news.reference or "")
         if payment is None or news.event != "charge.success":
             return
-        payment, order = judging._locked(payment.id)
+        payment, order = judging.lock_both(payment.id)
         asked = Asked(
             payment.reference,
             payment.mode,
