@@ -26,7 +26,7 @@ from core.payouts import BadPayout
 from tests.support.payouts_desk import Payday, paydays
 from tests.support.settings import Using
 
-RUNS, STEPS = int(os.environ.get("PAYOUT_RUNS", "2")), 25
+RUNS, STEPS = int(os.environ.get("PAYOUT_RUNS", "3")), 25
 ACCIDENTS = ("died_before", "died_after", "lost", "lost_before", "died", "", "", "")
 PEOPLE = (Actor("owner", "Owner", 901), Actor("owner", "Finance", 902))
 BACK = "('failed', 'rejected', 'cancelled', 'reversed')"
