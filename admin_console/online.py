@@ -7,6 +7,7 @@ that it is the owner, since from then on strangers' money comes in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -57,17 +58,16 @@ def _page(typed_limit: str = "", bad_limit: str = "") -> str:
     before = row_id(request.args.get("before", ""))
     size = config.current().page_size
     lines = _lines(typed, end, before, size + 1)
-    query = "?before="
-    if not typed and (end or asked_purpose()):
-        query = f"?end={end}&before=" if end else f"?for={asked_purpose()}&before="
+    here = _listed(typed, end)
+    older = None
+    if lines[size:] and not typed:  # a search names few, and shows them at once
+        older = here | {"before": str(lines[size - 1].payment.id)}
     days = taking.by_day.of_all()
     return render_template(
         "console/payments.html",
         lines=lines[:size],
-        first=f"/payments{f'?end={end}' if end else ''}" if before else None,
-        older=f"/payments{query}{lines[size - 1].payment.id}"
-        if len(lines) > size
-        else None,
+        first=_address(here) if before else None,
+        older=_address(older) if older else None,
         states=STATES,
         standing=taking.standing(),
         purpose=asked_purpose(),
@@ -162,6 +162,20 @@ def _lines(
     if end:
         return taking.ends.of_end(end, before, limit)
     return taking.newest(before, limit, asked_purpose())
+
+
+def _address(parameters: dict[str, str]) -> str:
+    return f"/payments?{urlencode(parameters)}" if parameters else "/payments"
+
+
+def _listed(typed: str, end: taking.ends.End | None) -> dict[str, str]:
+    """The parameters of the address that say which attempts are listed."""
+    if typed:
+        return {"q": typed}
+    if end:
+        return {"end": end}
+    purpose = asked_purpose()
+    return {"for": purpose} if purpose else {}
 
 
 def _in_order(

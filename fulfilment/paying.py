@@ -131,12 +131,10 @@ def _look(
     verdict = (
         keeper.take(attempt.id, verified(said)) if isinstance(said, Payment) else "wait"
     )
-    if verdict == "reversed" and attempt.order_id is None:
-        assert isinstance(said, Payment)
-        taken = taken_back.pesewas(gateway, said)
-        if isinstance(taken, NoAnswer):
-            return clock.after(_pause_s(taken, attempt))
-        taking.into_wallets.take_back(attempt.id, taken)
+    if verdict == "reversed" and isinstance(said, Payment):
+        silence = _take_back(attempt, said, gateway)
+        if silence is not None:
+            return clock.after(_pause_s(silence, attempt))
     if is_lost and verdict in ("wait", "failed"):
         keeper.ask_anew(attempt.id)
     if verdict == "wait" and attempt.is_prompt and attempt.state == "open":
@@ -147,6 +145,18 @@ def _look(
     if again is None:
         keeper.close(attempt.id)
     return again
+
+
+def _take_back(attempt: Attempt, said: Payment, gateway: Payments) -> NoAnswer | None:
+    """What the gateway took back leaves the wallet that it went into. Returns why nobody knows how
+    much it is."""
+    if attempt.order_id is not None:
+        return None
+    taken = taken_back.pesewas(gateway, said)
+    if isinstance(taken, NoAnswer):
+        return taken
+    taking.into_wallets.take_back(attempt.id, taken)
+    return None
 
 
 def verified(said: Payment) -> Verified:

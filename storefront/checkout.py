@@ -104,12 +104,17 @@ def _confirmed(form: OrderForm) -> Response | BaseResponse:
     except (orders.RepeatAsked, orders.NotPaidOnline) as refusal:
         return review.ask_again(form, 422, refusal.sentence)
     g.order_created = placed.created
-    waits = placed.order.state == "awaiting_payment"
-    way = "/prompt" if form.by_prompt else "/pay"
-    page = f"/orders/{placed.order.code}{way if waits else ''}"
-    response = redirect(own(page), 303)
+    response = redirect(own(_page_after(placed.order, form)), 303)
     device.remember(response, g.store.id, placed.order.code)
     return response
+
+
+def _page_after(order: orders.Order, form: OrderForm) -> str:
+    """Where its customer goes on: the order's page, or where it is paid."""
+    page = f"/orders/{order.code}"
+    if order.state != "awaiting_payment":
+        return page
+    return page + ("/prompt" if form.by_prompt else "/pay")
 
 
 def _is_ours() -> bool:

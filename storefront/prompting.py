@@ -91,9 +91,7 @@ def show_prompt(order: Order) -> Answer:
     tries = online.of_order(order.id)
     newest = tries[0] if tries else None
     may_try = _may_ask(order) and taking.may_try(tries)
-    is_asked = (
-        newest is not None and newest.way == "prompt" and newest.state in online.OPEN
-    )
+    is_asked = newest is not None and _is_asked(newest)
     if order.state != "awaiting_payment" or not (is_asked or may_try):
         return _to(order)
     if newest is not None and is_asked and not (may_try and "again" in request.args):
@@ -134,6 +132,11 @@ def give_voucher(order: Order) -> Answer:
         say_refused(order, refused.sentence)
         return _to(order)
     return redirect(own(f"/orders/{order.code}/prompt"), 303)
+
+
+def _is_asked(payment: OnlinePayment) -> bool:
+    """Whether its phone is asked now, or may be."""
+    return payment.way == "prompt" and payment.state in online.OPEN
 
 
 def _may_ask(order: Order) -> bool:

@@ -10,18 +10,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import delete, exists, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text
 
-from core import audit
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db, rows_changed, transaction
 from core.base.preconditions import needs_across_stores
-from core.base.tenancy import as_platform
-from core.catalog import Setting
 from core.online.attempts import Payer
 from core.online.model import OnlinePayment
+from core.online.switch import is_set, set_to
 
 KEY = "pay_by_prompt"
 Step = Literal["approve_on_phone", "enter_otp", "waiting", "unknown"]
@@ -31,21 +28,12 @@ _HOUR = timedelta(hours=1)
 
 def are_on() -> bool:
     """Whether customers may be asked on their phones, where they may pay online at all."""
-    return bool(db.session.scalar(select(exists().where(Setting.key == KEY))))
+    return is_set(KEY)
 
 
-@as_platform
 def switch(on: bool, actor: Actor) -> None:
     """For all stores that are paid online. Writes an audit line."""
-    with transaction() as session:
-        if on:
-            value = {"since": clock.now().isoformat()}
-            session.execute(
-                insert(Setting).values(key=KEY, value=value).on_conflict_do_nothing()
-            )
-        else:
-            session.execute(delete(Setting).where(Setting.key == KEY))
-        audit.write(actor, f"pay_by_prompt_{'on' if on else 'off'}", "platform")
+    set_to(KEY, on, actor)
 
 
 def had_enough(payer: Payer) -> bool:

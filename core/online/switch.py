@@ -26,21 +26,31 @@ def is_on(store_id: int) -> bool:
 
 def platform_is_on() -> bool:
     """Whether the platform's people have it on."""
-    return bool(db.session.scalar(select(exists().where(Setting.key == KEY))))
+    return is_set(KEY)
+
+
+def switch_platform(on: bool, actor: Actor) -> None:
+    """For all stores that have it on themselves. Writes an audit line."""
+    set_to(KEY, on, actor)
+
+
+def is_set(key: str) -> bool:
+    """Whether a switch of the platform's people is on."""
+    return bool(db.session.scalar(select(exists().where(Setting.key == key))))
 
 
 @as_platform
-def switch_platform(on: bool, actor: Actor) -> None:
-    """For all stores that have it on themselves. Writes an audit line."""
+def set_to(key: str, on: bool, actor: Actor) -> None:
+    """Turn a switch of the platform's people. Writes an audit line."""
     with transaction() as session:
         if on:
             value = {"since": clock.now().isoformat()}
             session.execute(
-                insert(Setting).values(key=KEY, value=value).on_conflict_do_nothing()
+                insert(Setting).values(key=key, value=value).on_conflict_do_nothing()
             )
         else:
-            session.execute(delete(Setting).where(Setting.key == KEY))
-        audit.write(actor, f"pay_online_{'on' if on else 'off'}", "platform")
+            session.execute(delete(Setting).where(Setting.key == key))
+        audit.write(actor, f"{key}_{'on' if on else 'off'}", "platform")
 
 
 @as_platform

@@ -54,12 +54,17 @@ def _pressed(gateway: Gateway, request: Request, paid: Thing) -> Response:
         paid.doc["channel"] = "card"
         payments.pay(gateway, paid)
     elif act == "momo":
-        phone = re.sub(r"\D", "", request.form.get("phone", ""))[:15]
-        provider = request.form.get("provider", "")
-        if provider not in payments.BANKS or len(phone) < 9:
-            said = "Give a network and a number of ten digits."
-            return _show(gateway, paid, said, phone=phone, provider=provider)
-        payments.prompt(gateway, paid, phone, provider)
+        return _ask_phone(gateway, request, paid)
+    return _onward(gateway, paid)
+
+
+def _ask_phone(gateway: Gateway, request: Request, paid: Thing) -> Response:
+    phone = re.sub(r"\D", "", request.form.get("phone", ""))[:15]
+    provider = request.form.get("provider", "")
+    if provider not in payments.BANKS or len(phone) < 9:
+        said = "Give a network and a number of ten digits."
+        return _show(gateway, paid, said, phone=phone, provider=provider)
+    payments.prompt(gateway, paid, phone, provider)
     return _onward(gateway, paid)
 
 
