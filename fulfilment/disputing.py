@@ -103,11 +103,7 @@ def _answer(dispute_id: int, sending: Sending, wire: Payments) -> datetime | Non
     is_ready = sending.answer == "accept" or (sending.evidence_id and sending.file_name)
     if not is_ready:
         return _prepare(dispute_id, sending, wire)
-    claimed = time.monotonic()
-    if not answering.claim(sending.answer_id):
-        return clock.now()
-    if time.monotonic() - claimed > clock.seconds(config.current().send_lease_s):
-        # frozen since the claim: by now another may have seen that it was not sent
+    if not _claim_in_time(sending):
         return clock.now()
     said = wire.resolve_dispute(
         sending.gateway_id,
@@ -129,6 +125,15 @@ def _answer(dispute_id: int, sending: Sending, wire: Payments) -> datetime | Non
         return _refused(dispute_id, sending, said)
     log.warning("not known whether a dispute was answered", why=said.reason)
     return clock.after(config.current().refund_absence_s)
+
+
+def _claim_in_time(sending: Sending) -> bool:
+    """Whether this worker may send it: of one frozen since its claim another may have seen by now
+    that it was not sent."""
+    begun = time.monotonic()
+    is_ours = answering.claim(sending.answer_id)
+    frozen_s = time.monotonic() - begun
+    return is_ours and frozen_s <= clock.seconds(config.current().send_lease_s)
 
 
 def _prepare(dispute_id: int, sending: Sending, wire: Payments) -> datetime | None:

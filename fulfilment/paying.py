@@ -23,6 +23,7 @@ from core.online import Attempt, Verdict, Verified
 from fulfilment import prompting, refunding, taken_back
 from fulfilment.outcome import Outcome
 from integrations.payment_shapes import (
+    NotFound,
     Payment,
     PaymentRequest,
     Refused,
@@ -131,15 +132,15 @@ def _look(
     verdict = (
         keeper.take(attempt.id, verified(said)) if isinstance(said, Payment) else "wait"
     )
-    if verdict == "reversed" and isinstance(said, Payment):
-        silence = _take_back(attempt, said, gateway)
-        if silence is not None:
-            return clock.after(_pause_s(silence, attempt))
+    silence = _take_back(attempt, said, gateway) if verdict == "reversed" else None
+    if silence is not None:
+        return clock.after(_pause_s(silence, attempt))
     if is_lost and verdict in ("wait", "failed"):
         keeper.ask_anew(attempt.id)
-    if verdict == "wait" and attempt.is_prompt and attempt.state == "open":
+    if verdict == "wait" and prompting.is_under_way(attempt):
         prompting.ask_step(attempt, gateway)
-    if verdict != "accept" and asked_at >= online.expires_at(attempt.created_at):
+    is_over = asked_at >= online.expires_at(attempt.created_at)
+    if is_over and verdict != "accept":
         keeper.end_of_time(attempt.id)
     again = online.next_look(*_as_it_is(attempt, lease))
     if again is None:
@@ -147,10 +148,12 @@ def _look(
     return again
 
 
-def _take_back(attempt: Attempt, said: Payment, gateway: Payments) -> NoAnswer | None:
+def _take_back(
+    attempt: Attempt, said: Payment | NotFound, gateway: Payments
+) -> NoAnswer | None:
     """What the gateway took back leaves the wallet that it went into. Returns why nobody knows how
     much it is."""
-    if attempt.order_id is not None:
+    if attempt.order_id is not None or isinstance(said, NotFound):
         return None
     taken = taken_back.pesewas(gateway, said)
     if isinstance(taken, NoAnswer):

@@ -37,6 +37,11 @@ def is_due(attempt: Attempt) -> bool:
     return attempt.state == "asked" or attempt.has_voucher
 
 
+def is_under_way(attempt: Attempt) -> bool:
+    """Whether its phone may show a prompt."""
+    return attempt.is_prompt and attempt.state == "open"
+
+
 def work(
     attempt: Attempt, gateway: Payments, request: PaymentRequest | None
 ) -> datetime | None:

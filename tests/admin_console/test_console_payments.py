@@ -189,7 +189,7 @@ def test_the_list_goes_on_where_the_page_before_ended(
     using(page_size=2, **SETTINGS)
     for _ in range(3):
         till.opened()
-    for end in ("", "&end=open"):
+    for end in ("", "&end=open", "&for=order"):
         found: list[str] = []
         query = f"?x=1{end}"
         while query:
@@ -197,7 +197,11 @@ def test_the_list_goes_on_where_the_page_before_ended(
             found += re.findall(r'href="/payments/(MK-P-[^"?#]+)"', page)
             older = re.search(r'href="/payments(\?[^"]+)" rel="next"', page)
             query = older[1] if older else ""
+            assert end.lstrip("&") in (query or end), "the filter stays"
         assert len(found) == len(set(found)) == 3, end
+    assert "/payments?for=order" in text_of(
+        owner, "/payments?for=order&before=99999999"
+    )
 
 
 def test_one_payment_with_its_whole_story(
