@@ -78,6 +78,8 @@ _BUTTONS: dict[Action, str] = {
     "settle_debt": "Take {amount} out of the wallet",
     "bear_loss": "Bear the loss of {amount}",
     "adopt_refund": "Count {amount} as given back",
+    "settled_less": "Accept {amount} less from the gateway",
+    "settled_more": "Accept {amount} more from the gateway",
     "close": "Close with words",
 }
 

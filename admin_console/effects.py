@@ -70,6 +70,17 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "The gateway is asked to send {amount} back to where it was paid from.",
         "It may take up to ten working days. What does not arrive comes back as a case.",
     ),
+    "settled_less": (
+        (
+            "This settlement brought {amount} less than our payments in it, and no refund or"
+            " dispute of ours explains that."
+        ),
+        "What our books have at the gateway goes down by it, as a loss.",
+    ),
+    "settled_more": (
+        "This settlement brought {amount} more than our payments in it, and nobody knows why.",
+        "What our books have at the gateway goes up by it, as a gain.",
+    ),
     "accept_gain": (
         "The supplier holds {amount} more than our books, and nobody knows why.",
         (

@@ -70,6 +70,8 @@ ACTIONS: dict[Action, str] = {
     "settle_debt": "took it out of the wallet",
     "bear_loss": "bore the loss",
     "adopt_refund": "counted a refund of the gateway’s as given back",
+    "settled_less": "accepted that a settlement brought less",
+    "settled_more": "accepted that a settlement brought more",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

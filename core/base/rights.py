@@ -163,9 +163,9 @@ PLATFORM = {
         " paid_at, raw_word, read_at, settlement_id, word)"
     ),
     "gateway_settlements": (
-        "SELECT INSERT UPDATE(booked_pesewas, closed_at, currency, deductions_pesewas,"
-        " effective_pesewas, fees_pesewas, next_page, raw_word, read_at, settled_at, total_pesewas,"
-        " went)"
+        "SELECT INSERT UPDATE(accepted_pesewas, booked_pesewas, closed_at, currency,"
+        " deductions_pesewas, effective_pesewas, explained_pesewas, fees_pesewas, next_page,"
+        " ours_pesewas, raw_word, read_at, settled_at, total_pesewas, went)"
     ),
     "gateway_refunds": (
         "SELECT INSERT UPDATE(absent_at, asked_by, ended_at, fee_pesewas, gateway_refund_id,"

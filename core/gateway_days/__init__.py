@@ -1,8 +1,9 @@
 """Each day of Accra three ways: our online payments, the gateway's own list, what it settled.
 
 `running` goes through a day step by step, `lines` keeps what is read, `settlements` books what went
-to the bank, `comparing` judges one payment (pure), `causes` is the table of why one does not fit,
-`tallying` counts, `asking` opens cases, `listing` is what pages show, `exporting` what files do.
+to the bank, `differing` what that lacks of ours, `comparing` judges one payment (pure), `causes` is
+the table of why one does not fit, `tallying` counts, `asking` opens cases, `listing` is what pages
+show, `exporting` what files do.
 """
 
 from core.gateway_days.causes import CAUSES, Cause

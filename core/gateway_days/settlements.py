@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, not_, or_, select
 
 from core import cases, online
 from core.audit import SYSTEM
@@ -19,7 +19,7 @@ from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.catalog import Setting
-from core.gateway_days import lines
+from core.gateway_days import differing, lines
 from core.gateway_days.lines import Listed
 from core.online import OnlinePayment
 from core.online.accepting import CURRENCY
@@ -38,6 +38,8 @@ class Inside:
 
     charged_pesewas: int
     foreign_pesewas: int
+    ours_pesewas: int
+    """What was to reach us of payments in our books."""
 
 
 @needs_across_stores
@@ -101,22 +103,35 @@ def _locked(settlement_id: int) -> GatewaySettlement:
 def _close(settlement: GatewaySettlement) -> None:
     inside = _inside(settlement.id)
     reached = settlement.effective_pesewas or 0
-    if not _adds_up(settlement, inside):
-        _ask(
-            settlement,
-            {
-                "settled_pesewas": settlement.effective_pesewas,
-                "said_pesewas": settlement.total_pesewas,
-                "inside_pesewas": inside.charged_pesewas,
-                "currency": settlement.currency,
-            },
-        )
     ours = max(0, reached - inside.foreign_pesewas)
     settlement.went = _way(settlement, ours)
     settlement.closed_at = clock.now()
+    if settlement.went == "by_hand":
+        settlement.explained_pesewas = max(0, settlement.deductions_pesewas or 0)
     if settlement.went == "bank":
         settlement.booked_pesewas = ours
+    if settlement.went in ("bank", "nowhere") and settlement.currency == CURRENCY:
+        settlement.ours_pesewas = inside.ours_pesewas
+        differing.explain()  # before accounts are locked
+    if settlement.went == "bank":
         online.settlement(settlement.id, ours, SYSTEM)
+    if not _adds_up(settlement, inside) or settlement.open_pesewas:
+        _ask(settlement, _evidence(settlement, inside))
+
+
+def _evidence(settlement: GatewaySettlement, inside: Inside) -> dict[str, Any]:
+    seen: dict[str, Any] = {
+        "settled_pesewas": settlement.effective_pesewas,
+        "said_pesewas": settlement.total_pesewas,
+        "inside_pesewas": inside.charged_pesewas,
+        "currency": settlement.currency,
+    }
+    if settlement.open_pesewas:
+        seen["ours_pesewas"] = settlement.ours_pesewas
+        seen["explained_pesewas"] = settlement.explained_pesewas
+        seen["booked_pesewas"] = settlement.booked_pesewas
+        seen["differs_pesewas"] = settlement.open_pesewas
+    return seen
 
 
 def _way(settlement: GatewaySettlement, ours_pesewas: int) -> str:
@@ -149,19 +164,22 @@ def _adds_up(settlement: GatewaySettlement, inside: Inside) -> bool:
 
 def _inside(settlement_id: int) -> Inside:
     charged = func.coalesce(GatewayLine.charged_pesewas, 0)
-    net = charged - func.coalesce(GatewayLine.fees_pesewas, 0)
+    # a fee that this list lacks may be in our books
+    fees = func.coalesce(GatewayLine.fees_pesewas, OnlinePayment.fees_pesewas, 0)
+    net = charged - fees
     # one of ours that is not heard of yet will be: what is settled of it is ours
     is_foreign = or_(OnlinePayment.id.is_(None), OnlinePayment.state == "refused")
     row = db.session.execute(
         select(
             func.coalesce(func.sum(charged), 0),
             func.coalesce(func.sum(net).filter(is_foreign), 0),
+            func.coalesce(func.sum(net).filter(not_(is_foreign)), 0),
         )
         .select_from(GatewayLine)
         .outerjoin(OnlinePayment, OnlinePayment.reference == GatewayLine.reference)
         .where(GatewayLine.settlement_id == settlement_id)
     ).one()
-    return Inside(int(row[0]), int(row[1]))
+    return Inside(int(row[0]), int(row[1]), int(row[2]))
 
 
 def _ask(settlement: GatewaySettlement, seen: dict[str, Any]) -> None:

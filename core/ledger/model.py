@@ -42,6 +42,7 @@ Kind = Literal[
     "fund_online",
     "fund_reversed",
     "settlement",
+    "gateway_difference",
     "top_up",
     "payout_requested",
     "payout_paid",

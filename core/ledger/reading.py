@@ -41,6 +41,7 @@ KIND_TEXT = {
     "fund_online": "Funded online",
     "fund_reversed": "Online funding taken back",
     "settlement": "Settled to the bank",
+    "gateway_difference": "Difference of the gateway accepted",
     "top_up": "Gateway balance topped up",
     "payout_requested": "Payout asked for",
     "payout_paid": "Paid out",

@@ -37,11 +37,25 @@ class GatewaySettlement(Model):
     """Where its money went: `bank` (booked), `balance`, `by_hand` (a person has booked it) or
     `nowhere` (nothing of ours is in it)."""
     booked_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
+    ours_pesewas: Mapped[int | None]
+    """What of our payments in it was to reach us; None of one that was never judged."""
+    explained_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
+    """What of that was taken off for refunds and disputes of ours."""
+    accepted_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
+    """What a person has accepted: as a loss, or, below nothing, as a gain."""
     closed_at: Mapped[datetime | None]
 
     @property
     def subject(self) -> str:
         return f"settlement:{self.id}"
+
+    @property
+    def open_pesewas(self) -> int:
+        """What it brought less than is ours (more, below nothing), explained by nothing."""
+        if self.ours_pesewas is None:
+            return 0
+        known = self.booked_pesewas + self.explained_pesewas + self.accepted_pesewas
+        return self.ours_pesewas - known
 
 
 class GatewayLine(Model):

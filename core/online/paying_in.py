@@ -115,6 +115,23 @@ def settlement(settlement_id: int, amount_pesewas: int, actor: Actor) -> None:
 
 
 @inside_use_case
+def gateway_difference(
+    settlement_id: int, loss_pesewas: int, actor: Actor, note: str
+) -> int:
+    """A person accepts that a settlement took so much more than is ours, or, below nothing, brought
+    more. Returns the posting's id. Raises `Unfit`."""
+    if not loss_pesewas:
+        raise Unfit("Nothing differs.")
+    return post(
+        "gateway_difference",
+        [("gateway", -loss_pesewas), ("dispute_loss", loss_pesewas)],
+        actor,
+        subject=f"settlement:{settlement_id}",
+        note=note,
+    )
+
+
+@inside_use_case
 def top_up(top_up_id: int, amount_pesewas: int, actor: Actor) -> None:
     """We paid so much into our balance at the gateway. Raises `Unfit`."""
     _move("top_up", top_up_id, -amount_pesewas, actor)

@@ -118,6 +118,16 @@ ROWS: dict[str, tuple[str, str]] = {
         WHERE coalesce(e.amount_pesewas, 0) <> s.booked_pesewas
         """,
     ),
+    "gateway_differences": (
+        "Differences of settlements that are accepted and not in the books, or the other way round",
+        """
+        SELECT coalesce(s.gateway_id, b.subject, 'posting ' || b.id) FROM gateway_settlements s
+        FULL JOIN (SELECT * FROM postings WHERE kind = 'gateway_difference') b ON b.subject = 'settlement:' || s.id
+        LEFT JOIN entries e ON e.posting_id = b.id AND e.account_id =
+          (SELECT id FROM accounts WHERE name = 'gateway' AND store_id IS NULL)
+        WHERE s.id IS NULL OR coalesce(-e.amount_pesewas, 0) <> s.accepted_pesewas
+        """,
+    ),
     "paid_orders": (
         "Orders paid online that went on unpaid, or expired though they were paid",
         """

@@ -1,5 +1,6 @@
 """What a person does about a case: the table of actions (`table`), which are legal now
-(`legality`, of fundings `of_fundings`), what a page offers (`offering`), doing one (`acting`).
+(`legality`, of fundings `of_fundings`, of settlements `of_gateway`), what a page offers
+(`offering`), doing one (`acting`).
 
 Callers say `settling.settle`. Opening a case and its evidence is `core.cases`; the moves and
 postings themselves are `core.orders` and `core.ledger`.

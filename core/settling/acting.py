@@ -21,7 +21,7 @@ from core.base.preconditions import needs_across_stores
 from core.cases import Case
 from core.ledger import Posting
 from core.orders import by_hand
-from core.settling import fundings, legality, paying_back, table
+from core.settling import fundings, legality, of_gateway, paying_back, table
 from core.settling.facts import ActionRefused, Facts, other_amount, payment_of
 from core.settling.press import Press, tell
 from core.supplier import supply
@@ -121,6 +121,7 @@ def _locked(case_id: int) -> Facts:
     if found.order_id is not None:
         order = orders.locked(found.order_id)
         row = outbox.of_order(order.id, lock=True)
+    of_gateway.lock(found.subject)
     link = supply.locked_state()
     case = session.scalars(
         select(Case).where(Case.id == case_id).with_for_update()
@@ -237,6 +238,8 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "take_funding": partial(_of_funding, fundings.take_back),
     "settle_debt": partial(_of_funding, fundings.settle),
     "bear_loss": partial(_of_funding, fundings.bear),
+    "settled_less": of_gateway.accept_less,
+    "settled_more": of_gateway.accept_more,
     "close": _close,
 }
 
@@ -268,5 +271,6 @@ def _made_since(newest_id: int, press: Press) -> list[int]:
     elif order is not None:
         query = query.where(Posting.order_id == order.id)
     else:
-        query = query.where(Posting.kind == "float_difference")
+        of_none = ("float_difference", "gateway_difference")
+        query = query.where(Posting.kind.in_(of_none))
     return list(db.session.scalars(query.order_by(Posting.id)))

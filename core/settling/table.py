@@ -30,6 +30,8 @@ Action = Literal[
     "settle_debt",
     "bear_loss",
     "adopt_refund",
+    "settled_less",
+    "settled_more",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -51,6 +53,8 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "settle_debt",
         "bear_loss",
         "adopt_refund",
+        "settled_less",
+        "settled_more",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -228,6 +232,18 @@ TABLE: tuple[Way, ...] = (
     _close("payments_lost"),
     _close("payments_unlisted"),
     _close("payments_differ"),
+    Way(
+        "settlement_differs",
+        "settled_less",
+        ("gateway_difference",),
+        "it brought less than is ours, and no refund or dispute of ours explains that",
+    ),
+    Way(
+        "settlement_differs",
+        "settled_more",
+        ("gateway_difference",),
+        "it brought more than is ours",
+    ),
     _close("settlement_differs"),
 )
 _BY_PAIR: dict[tuple[str, str], Way] = {(way.kind, way.action): way for way in TABLE}

@@ -195,6 +195,12 @@ DAMAGE = [
         "SELECT 77",
     ),
     (
+        "gateway_differences",
+        """INSERT INTO gateway_settlements (gateway_id, raw_word, currency, settled_at, read_at, went, ours_pesewas,
+        accepted_pesewas, closed_at) VALUES ('77', 'success', 'GHS', now(), now(), 'nowhere', 5, 5, now())""",
+        "SELECT 77",
+    ),
+    (
         "paid_orders",
         "UPDATE orders SET paid_online = true WHERE id = {queued}",
         QUEUED,

@@ -138,6 +138,8 @@ def test_every_kind_and_every_action_is_in_the_table_and_can_be_done() -> None:
         ("paid_late", "owe_back"),
         ("paid_late", "deliver"),
         ("payment_reversed", "book_taken"),
+        ("settlement_differs", "settled_less"),
+        ("settlement_differs", "settled_more"),
         ("payment_disputed", "take_funding"),
         ("funding_reversed", "settle_debt"),
         ("refund_strange", "adopt_refund"),
@@ -191,6 +193,7 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
 
 OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire", "adopt_refund", "book_taken"}
 OF_PAYMENTS |= {"take_funding", "settle_debt", "bear_loss"}
+OF_PAYMENTS |= {"settled_less", "settled_more"}
 
 
 @pytest.mark.parametrize("action", sorted(settling.NEEDS_WORDS - OF_PAYMENTS))
