@@ -30,6 +30,8 @@ LONGEST_S = 5
 """So many steps a job, and none begun later than this: customers wait behind it."""
 OTHERS_S = 2
 """Then payouts and disputes have their turn."""
+OF_ONE = ("broken", "unclear", "endpoint_gone")
+"""Answers that may be of one settlement alone; after the others the gateway itself is away."""
 _WORDS = {"paid": "success", "reversed": "reversed"}
 _WORLDS = {True: "live", False: "test", None: ""}
 
@@ -82,7 +84,11 @@ def _settlements(step: Step, gateway: Payments) -> NoAnswer | None:
 def _inside(step: Step, gateway: Payments) -> NoAnswer | None:
     found = gateway.settled_payments(step.settlement, step.page)
     if isinstance(found, NoAnswer):
-        return found
+        if found.kind not in OF_ONE:
+            return found
+        why = f"Its payments cannot be read: {found.reason}."
+        gateway_days.put_off_inside(step, why)
+        return None
     after = int(found.after) if found.after else None
     listed = [_listed(one) for one in found.rows]
     gateway_days.took_inside(step, listed, after, found.left_out)

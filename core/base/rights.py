@@ -147,16 +147,16 @@ PLATFORM = {
         "SELECT INSERT UPDATE(absent_at, ended_at, evidence_id, file_name, said, sent_at, state)"
     ),
     "disputes": (
-        "SELECT INSERT UPDATE(amount_pesewas, borne_pesewas, category, due_at, ended_at,"
+        "SELECT INSERT UPDATE(amount_pesewas, borne_pesewas, category, disowned, due_at, ended_at,"
         " evidence, heard_at, missing_since, opened_at, owed_pesewas, raw_status, reminded,"
-        " resolution, resolved_at, state, taken_pesewas, timeline)"
+        " resolution, resolved_at, state, taken_pesewas, timeline, word_holds)"
     ),
     "delivery_estimates": "SELECT INSERT UPDATE(counted, estimated, in_time, minutes, renewed_at)",
     "entries": "SELECT",
     "former_addresses": "SELECT INSERT DELETE",
     "gateway_days": (
         "SELECT INSERT UPDATE(after, begun_at, causes, done_at, is_open, ours_count, ours_pesewas,"
-        " settled_count, settled_pesewas, step, theirs_count, theirs_pesewas, work)"
+        " rung_until, settled_count, settled_pesewas, step, theirs_count, theirs_pesewas, work)"
     ),
     "gateway_lines": (
         "SELECT INSERT UPDATE(charged_pesewas, currency, fees_pesewas, gateway_id, is_listed, mode,"
@@ -165,7 +165,7 @@ PLATFORM = {
     "gateway_settlements": (
         "SELECT INSERT UPDATE(accepted_pesewas, booked_pesewas, closed_at, currency,"
         " deductions_pesewas, effective_pesewas, explained_pesewas, fees_pesewas, next_page,"
-        " ours_pesewas, raw_word, read_at, settled_at, total_pesewas, went)"
+        " ours_pesewas, raw_word, read_at, settled_at, total_pesewas, tries, try_at, went)"
     ),
     "gateway_refunds": (
         "SELECT INSERT UPDATE(absent_at, asked_by, ended_at, fee_pesewas, gateway_refund_id,"

@@ -90,6 +90,9 @@ def plan() -> bool:
             again.values(step="compare", after="", work={}, begun_at=clock.now())
         )
         under_way = _next_day()
+        if under_way is None and settlements.has_try_due(tallying.begins(first)):
+            _begin(last)
+            under_way = _next_day()
         if under_way is not None:
             asking.tell_slow(under_way)
         return under_way is not None
@@ -166,11 +169,19 @@ def took_payments(
 def took_inside(
     step: Step, found: list[Listed], next_page: int | None, left_out: int
 ) -> None:
-    """A page of a settlement's payments was read."""
-    settlements.take_page(step.settlement_id, step.page, found, next_page)
+    """A page of a settlement's payments was read; one with rows that nobody here can read is read
+    again later."""
     if left_out:
-        with transaction():
-            asking.note_unreadable(_locked(step.day), left_out)
+        put_off_inside(step, "Some of its payments cannot be read.")
+        return
+    settlements.take_page(step.settlement_id, step.page, found, next_page)
+
+
+@needs_across_stores
+def put_off_inside(step: Step, why: str) -> None:
+    """A settlement's payments cannot be read now: the others and the day go on without it."""
+    with transaction():
+        settlements.put_off(step.settlement_id, why)
 
 
 def _begin(day: date) -> None:

@@ -8,16 +8,17 @@ the gateway's own balance, is the owner's setting.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, not_, or_, select
+from sqlalchemy import ColumnElement, func, not_, or_, select
 
 from core import cases, online
 from core.audit import SYSTEM
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
+from core.cases import Case
 from core.catalog import Setting
 from core.gateway_days import differing, lines
 from core.gateway_days.lines import Listed
@@ -28,6 +29,8 @@ from core.online.listed import GatewayLine, GatewaySettlement
 BY_HAND = "settled_by_hand"
 """The setting that says until when a person booked settlements, before they were read."""
 DONE = "success"
+_FIRST_PAUSE = timedelta(hours=1)
+_LONGEST_PAUSE = timedelta(days=1)
 CASE = "settlement_differs"
 
 
@@ -42,17 +45,61 @@ class Inside:
     """What was to reach us of payments in our books."""
 
 
-@needs_across_stores
+@inside_use_case
 def next_unread() -> GatewaySettlement | None:
-    """The oldest settlement that went through and is not closed: its payments are read next."""
-    return db.session.scalar(
+    """A settlement that went through and is not closed: its payments are read next. One that cannot
+    be read waits until its next try, and comes after the others, the oldest try first."""
+    next_one = (
         select(GatewaySettlement)
-        .where(
-            GatewaySettlement.closed_at.is_(None), GatewaySettlement.raw_word == DONE
+        .where(_is_open(), ~_rests())
+        .order_by(
+            GatewaySettlement.try_at.nulls_first(),
+            GatewaySettlement.settled_at,
+            GatewaySettlement.id,
         )
-        .order_by(GatewaySettlement.id)
         .limit(1)
     )
+    while (found := db.session.scalar(next_one)) is not None:
+        if not (why := unreadable(found)):
+            break
+        put_off(found.id, why)
+    return found
+
+
+@needs_across_stores
+def has_try_due(since: datetime) -> bool:
+    """Whether one of since then that could not be read is to be tried again now."""
+    due = select(GatewaySettlement.id).where(
+        _is_open(),
+        ~_rests(),
+        GatewaySettlement.try_at.is_not(None),
+        GatewaySettlement.settled_at >= since,
+    )
+    return bool(db.session.scalar(select(due.exists())))
+
+
+def unreadable(settlement: GatewaySettlement) -> str:
+    """Why nobody can say what a settlement brought, in a sentence; empty when it says so."""
+    if settlement.currency != CURRENCY:
+        named = settlement.currency or "no currency"
+        return f"It is in {named}, not in {CURRENCY}."
+    if settlement.effective_pesewas is None:
+        return "What it brought cannot be read."
+    return ""
+
+
+@inside_use_case
+def put_off(settlement_id: int, why: str) -> None:
+    """It cannot be read now: a person is told, and it is tried again, from its first page, after
+    pauses that grow."""
+    settlement = _locked(settlement_id)
+    if settlement.closed_at is not None:
+        return
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(settlement.tries, 10))
+    settlement.tries += 1
+    settlement.try_at, settlement.next_page = clock.now() + pause, 1
+    _ask(settlement, {"what": f"{why} It is tried again by itself."})
+    db.session.flush()
 
 
 @needs_across_stores
@@ -90,6 +137,19 @@ def tell_failed() -> None:
         _ask(one, {"gateway_says": one.raw_word})
 
 
+def _is_open() -> ColumnElement[bool]:
+    return GatewaySettlement.closed_at.is_(None) & (GatewaySettlement.raw_word == DONE)
+
+
+def _rests() -> ColumnElement[bool]:
+    """Until its next try; no clock that was set back keeps it for more than two long pauses."""
+    now = clock.now()
+    is_later = GatewaySettlement.try_at > now
+    return func.coalesce(
+        is_later & (GatewaySettlement.try_at <= now + 2 * _LONGEST_PAUSE), False
+    )
+
+
 @inside_use_case
 def _locked(settlement_id: int) -> GatewaySettlement:
     return db.session.scalars(
@@ -117,6 +177,8 @@ def _close(settlement: GatewaySettlement) -> None:
         online.settlement(settlement.id, ours, SYSTEM)
     if not _adds_up(settlement, inside) or settlement.open_pesewas:
         _ask(settlement, _evidence(settlement, inside))
+    elif settlement.tries:
+        _close_case(settlement)
 
 
 def _evidence(settlement: GatewaySettlement, inside: Inside) -> dict[str, Any]:
@@ -183,7 +245,22 @@ def _inside(settlement_id: int) -> Inside:
 
 
 def _ask(settlement: GatewaySettlement, seen: dict[str, Any]) -> None:
-    subject = f"settlement:{settlement.gateway_id}"
+    subject = _subject(settlement)
     evidence = {"settlement": settlement.gateway_id, **seen}
     if not cases.judged_before(CASE, subject, evidence):
         cases.open_case(CASE, subject, evidence)
+
+
+@inside_use_case
+def _close_case(settlement: GatewaySettlement) -> None:
+    asked = select(Case).where(
+        Case.kind == CASE,
+        Case.subject == _subject(settlement),
+        Case.closed_at.is_(None),
+    )
+    for case in db.session.scalars(asked.with_for_update()):
+        cases.close_row(case, "It was read after all, and booked.", SYSTEM)
+
+
+def _subject(settlement: GatewaySettlement) -> str:
+    return f"{differing.SUBJECT}{settlement.gateway_id}"

@@ -43,6 +43,10 @@ class GatewaySettlement(Model):
     """What of that was taken off for refunds and disputes of ours."""
     accepted_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
     """What a person has accepted: as a loss, or, below nothing, as a gain."""
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
+    """How often it could not be read."""
+    try_at: Mapped[datetime | None]
+    """When it is tried again."""
     closed_at: Mapped[datetime | None]
 
     @property
@@ -105,5 +109,7 @@ class GatewayDay(Model):
     settled_pesewas: Mapped[int] = mapped_column(server_default=text("0"))
     causes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     """Cause → how many, what they sum to, what they make ours differ by, the first of them."""
+    rung_until: Mapped[datetime | None]
+    """When the last payment is looked at that this day rang."""
     is_open: Mapped[bool] = mapped_column(server_default=text("false"))
     """Something in it resolves by itself: it is compared anew each day until then."""

@@ -275,6 +275,10 @@ class Dispute(Model, StoreScoped):
     heard_at: Mapped[datetime | None]
     """When the gateway last said how it stands."""
     missing_since: Mapped[datetime | None]
+    word_holds: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A person says that the gateway's word holds, though its figures do not fit ours."""
+    disowned: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the gateway said of it when a person called it nothing of ours."""
     reminded: Mapped[int] = mapped_column(default=0)
     """How many reminders were given."""
     timeline: Mapped[list[dict[str, str]]] = mapped_column(
