@@ -20,7 +20,7 @@ from core.gateway_days import Listed, ListedSettlement, Step
 from core.leases import Lease
 from fulfilment.outcome import Outcome
 from integrations.payment_shapes import Payment
-from integrations.payments_port import Payments, Settlement, Span
+from integrations.payments_port import TOO_MANY_PAGES, Payments, Settlement, Span
 from integrations.ports import NoAnswer, Supplier
 
 log = structlog.get_logger("gateway_days")
@@ -75,6 +75,8 @@ def _settlements(step: Step, gateway: Payments) -> NoAnswer | None:
     span = Span(step.since, step.until)
     found = gateway.settlements(span, int(step.after or 1))
     if isinstance(found, NoAnswer):
+        if found.reason == TOO_MANY_PAGES:
+            gateway_days.tell_too_long(step.day)
         return found
     listed = [_settlement(one) for one in found.rows]
     gateway_days.took_settlements(step, listed, found.after, found.left_out)

@@ -51,6 +51,10 @@ TransferResult = Transfer | NotDone
 PaymentResult = Payment | NotFound | NoAnswer
 
 
+TOO_MANY_PAGES = "too_many_pages"
+"""Why a list has no answer whose end did not come within the pages that are read."""
+
+
 @dataclass(frozen=True)
 class Rows(Generic[Row]):
     """Some rows of a list, in the gateway's order. `after` asks for the next ones, None at the end.

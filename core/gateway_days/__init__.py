@@ -6,6 +6,7 @@ the table of why one does not fit, `tallying` counts, `asking` opens cases, `lis
 show, `exporting` what files do.
 """
 
+from core.gateway_days.asking import tell_too_long
 from core.gateway_days.causes import CAUSES, Cause
 from core.gateway_days.lines import ABSENT, Listed, ListedSettlement
 from core.gateway_days.running import (
@@ -36,6 +37,7 @@ __all__ = [
     "next_step",
     "plan",
     "put_off_inside",
+    "tell_too_long",
     "took_inside",
     "took_payments",
     "took_settlements",

@@ -7,7 +7,8 @@ from typing import Any
 
 from core import cases
 from core.base import clock, config
-from core.base.preconditions import inside_use_case
+from core.base.db import transaction
+from core.base.preconditions import inside_use_case, needs_across_stores
 from core.gateway_days.causes import CAUSES
 from core.online.listed import GatewayDay
 
@@ -31,6 +32,18 @@ def tell_slow(day: GatewayDay) -> None:
             "what": "The gateway's lists cannot be read to their end. See its calls.",
         }
         cases.open_case("payments_unlisted", f"day:{day.day}:unread", said)
+
+
+@needs_across_stores
+def tell_too_long(day: date) -> None:
+    """The list of settlements did not end within the pages that are read: nothing of it is cut, the
+    day stands still."""
+    said = {
+        "day": str(day),
+        "what": "The gateway's list of settlements has no end that we reach: ask the gateway.",
+    }
+    with transaction():
+        cases.open_case("payments_unlisted", f"day:{day}:endless", said)
 
 
 @inside_use_case

@@ -10,14 +10,18 @@ from typing import Any, TypeVar
 
 from integrations import http
 from integrations.payment_shapes import Bank, Holder, Holdings, LedgerLine, NotFound
-from integrations.payments_port import Rows, Settlement
+from integrations.payments_port import TOO_MANY_PAGES, Rows, Settlement
 from integrations.paystack import envelope, reading
+from integrations.paystack.asking import PAGE
 from integrations.paystack.envelope import Envelope
 from integrations.paystack.payments import CURRENCY
 from integrations.ports import NoAnswer
 from integrations.strict_json import text
 
 Row = TypeVar("Row")
+
+MOST_PAGES = 400
+"""A list of more pages than this, 20,000 rows, is not read to its end: that is said."""
 
 
 def holdings(reply: http.Reply, now_s: float) -> Holdings | NoAnswer:
@@ -77,17 +81,22 @@ def rows(
     read: Callable[[Mapping[str, Any]], Row | None],
     page: int | None,
 ) -> Rows[Row] | NoAnswer:
-    """Rows of a list in pages; `after` is the number of the next page."""
+    """Rows of a list in pages; `after` is the number of the next page. A list ends with a page that
+    is short or empty, whatever it says of itself; a short one is followed while it names more."""
     said = envelope.listed(reply, now_s)
     if isinstance(said, NoAnswer):
         return said
     found = [read(row) for row in said.data if isinstance(row, dict)]
     kept = tuple(row for row in found if row is not None)
-    pages = reading.pesewas(said.meta.get("pageCount"))
-    more = page is not None and pages is not None and page < pages
-    return Rows(
-        kept, str(page + 1) if page and more else None, len(said.data) - len(kept)
-    )
+    left_out = len(said.data) - len(kept)
+    if page is None or not said.data:
+        return Rows(kept, None, left_out)
+    pages = reading.pesewas(said.meta.get("pageCount")) or 0
+    if len(said.data) < PAGE and page >= pages:
+        return Rows(kept, None, left_out)
+    if page >= MOST_PAGES:
+        return NoAnswer("broken", TOO_MANY_PAGES)
+    return Rows(kept, str(page + 1), left_out)
 
 
 def _line(row: Mapping[str, Any]) -> LedgerLine | None:

@@ -15,6 +15,7 @@ from core.base import clock
 from core.cases import Case
 from core.online.listed import GatewaySettlement
 from integrations.payments_port import Rows
+from integrations.paystack import money
 from integrations.ports import NoAnswer
 from tests.fulfilment.test_gateway_days import net
 from tests.support.gateway_days import Calendar
@@ -171,3 +172,22 @@ def test_while_the_gateway_is_away_no_settlement_is_blamed(
         by_age(days)[0].tries,
     ) == ("inside", 0)
     assert till.cases() == []
+
+
+def test_a_list_of_settlements_without_an_end_is_said_and_never_cut(
+    till: Till, days: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days.paid()
+    days.night()
+    monkeypatch.setattr(money, "MOST_PAGES", 0)
+    monkeypatch.setattr(money, "PAGE", 1)
+    days.night(2)
+    days.compare()
+    (day,) = [days.read(days.day + timedelta(days=1))]
+    assert (day.step, days.settlements()) == ("settlements", [])
+    assert till.cases() == ["payments_unlisted"]
+    assert "no end" in till.case("payments_unlisted").seen[0]["what"]
+    monkeypatch.undo()
+    till.pass_by(61)
+    days.work()
+    assert len(days.settlements()) == 1
