@@ -2,8 +2,8 @@
 
 `running` goes through a day step by step, `lines` keeps what is read, `settlements` books what went
 to the bank, `differing` what that lacks of ours, `comparing` judges one payment (pure), `causes` is
-the table of why one does not fit, `tallying` counts, `asking` opens cases, `listing` is what pages
-show, `exporting` what files do.
+the table of why one does not fit, `tallying` counts, `ringing` has payments looked at, `asking`
+opens cases, `listing` is what pages show, `exporting` what files do.
 """
 
 from core.gateway_days.asking import tell_too_long

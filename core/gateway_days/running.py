@@ -15,16 +15,15 @@ from typing import Any, Literal
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core import audit, online, outbox
+from core import audit, outbox
 from core.audit import Actor
 from core.base import clock, config
 from core.base.db import db, transaction
 from core.base.preconditions import inside_use_case, needs_across_stores
 from core.base.refusal import Refusal
-from core.gateway_days import asking, lines, settlements, tallying
+from core.gateway_days import asking, lines, ringing, settlements, tallying
 from core.gateway_days.causes import CAUSES
 from core.gateway_days.lines import Listed, ListedSettlement
-from core.online import OnlinePayment
 from core.online.listed import GatewayDay
 
 StepName = Literal["settlements", "inside", "paid", "reversed", "missing", "compare"]
@@ -270,19 +269,17 @@ def _compare(day: GatewayDay) -> Step:
     """One page beside our books; the last one ends the day."""
     found = tallying.page(tallying.frame_of(day.day), day.after)
     day.work = tallying.add(day.work, found)
-    for line in found:
-        if line.judged.cause and CAUSES[line.judged.cause].way == "ring":
-            _ring(line.payment_id)
+    may_explain = [
+        line.payment_id
+        for line in found
+        if line.payment_id and tallying.rings(line.judged.cause)
+    ]
+    ringing.ring(day, may_explain)
     if len(found) == tallying.PAGE:
         day.after = found[-1].row.reference
     else:
         _end(day)
     return Step(day.day, "compare", "", day.begun_at, day.begun_at)
-
-
-def _ring(payment_id: int | None) -> None:
-    if payment_id is not None:
-        online.ring(db.session.get_one(OnlinePayment, payment_id))
 
 
 def _end(day: GatewayDay) -> None:

@@ -107,6 +107,11 @@ EMPTY: dict[str, dict[str, Any]] = {
 }
 
 
+def rings(cause: str | None) -> bool:
+    """Whether the gateway's record of the payment may explain it."""
+    return cause is not None and CAUSES[cause].way == "ring"
+
+
 def is_open(causes: dict[str, Any]) -> bool:
     """Whether something among them resolves by itself."""
     return any(CAUSES[name].way in ("itself", "ring") for name in causes)

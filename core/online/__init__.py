@@ -27,6 +27,7 @@ from core.online.attempts import (
     of_order,
     of_wallet,
     ring,
+    ring_at,
 )
 from core.online.cards import (
     CARD,
@@ -168,6 +169,7 @@ __all__ = [
     "request_payout",
     "reverse",
     "ring",
+    "ring_at",
     "set_daily_limit",
     "settlement",
     "stop_payouts",

@@ -203,6 +203,23 @@ def ring(payment: OnlinePayment, *, by_anybody: bool = False) -> None:
     outbox.make_due(row, due)
 
 
+@inside_use_case
+def ring_at(payment: OnlinePayment, at: datetime) -> bool:
+    """Have the gateway asked about a payment at a moment to come. False when it is asked by then
+    anyway."""
+    row = watching.of_payment(payment.id)
+    if row is None:
+        watching.watch_again(payment.id, payment.store_id, at)
+        return True
+    if row.looked_at is not None:
+        gap = clock.delta(config.current().payment_ring_gap_s)
+        at = max(at, row.looked_at + gap)
+    if row.done_at is None and row.due_at <= at:
+        return False
+    outbox.make_due(row, at)
+    return True
+
+
 def _rests(row: outbox.OutboxRow, now: datetime) -> bool:
     gap = clock.delta(config.current().payment_late_gap_s)
     return row.rung_at is not None and now < row.rung_at + gap

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -23,13 +25,14 @@ def of_payment(payment_id: int) -> OutboxRow | None:
 
 
 @inside_use_case
-def watch_again(payment_id: int, store_id: int) -> None:
-    """A new row for a payment whose own is past its keeping time, due at once and rung by somebody;
-    nothing when another has just made it."""
+def watch_again(payment_id: int, store_id: int, at: datetime | None = None) -> None:
+    """A new row for a payment whose own is past its keeping time, due at `at` (default now) and
+    rung by somebody; nothing when another has just made it."""
     now = clock.now()
+    due = at or now
     of = {"kind": "watch_payment", "subject_id": payment_id, "store_id": store_id}
-    made = {**of, "due_at": now, "rung_at": now, "created_at": now, "lease_no": 0}
+    made = {**of, "due_at": due, "rung_at": now, "created_at": now, "lease_no": 0}
     row = insert(OutboxRow).values(made).on_conflict_do_nothing()
     row_id = db.session.scalar(row.returning(OutboxRow.id))
     if row_id is not None:
-        ring_after_commit(row_id, now, kind="watch_payment")
+        ring_after_commit(row_id, due, kind="watch_payment")
