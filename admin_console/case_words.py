@@ -80,6 +80,8 @@ _BUTTONS: dict[Action, str] = {
     "adopt_refund": "Count {amount} as given back",
     "settled_less": "Accept {amount} less from the gateway",
     "settled_more": "Accept {amount} more from the gateway",
+    "take_word": "The gateway’s word holds: ask it anew",
+    "disown": "It is nothing of ours: let it go",
     "close": "Close with words",
 }
 

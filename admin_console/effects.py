@@ -81,6 +81,19 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
         "This settlement brought {amount} more than our payments in it, and nobody knows why.",
         "What our books have at the gateway goes up by it, as a gain.",
     ),
+    "take_word": (
+        (
+            "The gateway is asked about this dispute now, and what it says counts, though it does"
+            " not fit our books."
+        ),
+        "What it took is booked, never more than was paid. What it leaves is free to be refunded.",
+        "If it is of another payment, or unknown there, the dispute ends here.",
+    ),
+    "disown": (
+        "You say that this dispute is nothing of ours. It ends here, and nothing is booked.",
+        "What is owed back of its payment goes back to who paid.",
+        "When the gateway says something else of it, it is taken up again.",
+    ),
     "accept_gain": (
         "The supplier holds {amount} more than our books, and nobody knows why.",
         (

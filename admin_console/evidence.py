@@ -69,6 +69,7 @@ _NAMES = {
     "inside_pesewas": "Its payments sum to",
     "ours_pesewas": "Of ours it was to bring",
     "explained_pesewas": "Taken off for refunds and disputes of ours",
+    "its_payment": "Its payment at the gateway",
     "booked_pesewas": "Booked to our bank",
     "differs_pesewas": "Less than is ours",
     "gateway_refund": "Its number at the gateway",

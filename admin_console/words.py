@@ -72,6 +72,8 @@ ACTIONS: dict[Action, str] = {
     "adopt_refund": "counted a refund of the gateway’s as given back",
     "settled_less": "accepted that a settlement brought less",
     "settled_more": "accepted that a settlement brought more",
+    "take_word": "let the gateway’s word hold",
+    "disown": "called it nothing of ours",
     "confirm_funding": "confirmed the funding",
     "close": "closed with words",
 }

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from core import cases, online
-from core.audit import SYSTEM
+from core.audit import SYSTEM, Actor
 from core.base import clock, config, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
@@ -34,13 +34,15 @@ def resolve(
     """The gateway says that it is over. Returns when to look again; None: it is booked."""
     settings = config.current()
     is_missed = found.payment.state != "paid" and payment not in (None, "reversed")
-    if payment is not None and not is_missed:
-        end = end_of(said, payment, about)
+    word_holds = found.dispute.word_holds
+    if payment is not None and (word_holds or not is_missed):
+        end = end_of(said, payment, about, word_holds=word_holds)
         if end is not None:
             _end(found, end, said)
             return None
     since = said.resolved_at or found.dispute.made_at
-    if clock.now() - since > clock.delta(settings.dispute_odd_s):
+    if word_holds or clock.now() - since > clock.delta(settings.dispute_odd_s):
+        found.dispute.word_holds = False  # it says nothing by which we could go
         why = f"It is over, and its payment is {payment or 'not to be seen'}."
         ask_person("dispute_odd", found, evidence(said, why))
         return clock.after(settings.dispute_slow_s)
@@ -73,7 +75,7 @@ def _end(found: Found, end: End, said: Record) -> None:
             online.reverse(dispute, taken, SYSTEM, note)
             _bear(found)
     tell(found, words)
-    _close_cases(found, words)
+    close_cases(found, words)
     online.ring(payment)  # what is still owed goes back now
 
 
@@ -88,19 +90,21 @@ def _left_to_book(found: Found) -> int:
 
 
 @inside_use_case
-def _close_cases(found: Found, words: str) -> None:
+def close_cases(
+    found: Found, words: str, actor: Actor = SYSTEM, *, besides: int = 0
+) -> None:
     """Those of this dispute; that of its payment while no other dispute of it is open."""
     mine = (Case.kind == "dispute_odd") & (Case.subject == found.dispute.subject)
     if not online.is_disputed(found.payment.id):
         mine |= (Case.kind == CASE) & (Case.subject == found.payment.subject)
     open_ones = (
         select(Case)
-        .where(Case.closed_at.is_(None), mine)
+        .where(Case.closed_at.is_(None), Case.id != besides, mine)
         .order_by(Case.id)
         .with_for_update()
     )
     for case in db.session.scalars(open_ones).all():
-        cases.close_row(case, words, SYSTEM)
+        cases.close_row(case, words, actor)
 
 
 @inside_use_case
@@ -135,4 +139,5 @@ def evidence(said: Record, why: str) -> dict[str, object]:
         "resolution": said.resolution,
         "its_amount_pesewas": said.amount_pesewas,
         "currency": said.currency,
+        "its_payment": said.payment_reference,
     }

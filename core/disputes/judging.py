@@ -73,19 +73,72 @@ def misfit(said: Record, about: About) -> str:
     return ""
 
 
-def end_of(said: Record, payment: PaymentIs, about: About) -> End | None:
+@dataclass(frozen=True)
+class Held:
+    """A record by which a person goes though it does not fit: of the payment, in its currency, and
+    of no more than was paid."""
+
+    gateway_id: str
+    status: Literal["needs_answer", "waiting", "pending", "resolved"]
+    raw_status: str
+    resolution: str
+    category: str
+    amount_pesewas: int | None
+    currency: str
+    payment_reference: str | None
+    due_at: datetime | None
+    resolved_at: datetime | None
+    created_at: datetime | None
+    needs_person: bool
+
+
+def is_of_another(said: Record, about: About) -> bool:
+    """Whether the gateway's word is that it is of another payment."""
+    return said.payment_reference not in (None, about.reference)
+
+
+def held(said: Record, about: About) -> Record | None:
+    """The gateway's word by which a person goes. Amounts that cannot be of the payment are all of
+    it. None: it is of another payment, or nobody knows the word."""
+    if not misfit(said, about):
+        return said
+    if is_of_another(said, about) or said.needs_person:
+        return None
+    named = said.amount_pesewas or 0
+    fits = said.currency == "GHS" and 0 < named <= about.charged_pesewas
+    return Held(
+        said.gateway_id,
+        said.status,
+        said.raw_status,
+        said.resolution,
+        said.category,
+        named if fits else about.charged_pesewas,
+        "GHS",
+        about.reference,
+        said.due_at,
+        said.resolved_at,
+        said.created_at,
+        needs_person=False,
+    )
+
+
+def end_of(
+    said: Record, payment: PaymentIs, about: About, *, word_holds: bool = False
+) -> End | None:
     """How a resolved dispute ended. None: what was taken is not seen at the payment yet, or nobody
-    can tell."""
+    can tell. With `word_holds` a person goes by the dispute's own word, whatever the payment's
+    is."""
     is_back = payment == "reversed"
     if said.resolution in ("auto-accepted", "merchant-accepted"):
-        if not is_back and said.amount_pesewas == about.charged_pesewas:
+        is_whole = said.amount_pesewas == about.charged_pesewas
+        if not is_back and is_whole and not word_holds:
             return None
         if said.resolution == "auto-accepted":
             return "auto_accepted"
         return "lost" if about.was_contested else "accepted"
     if is_back and not about.is_refunded_by_us:
         return "lost"
-    is_settled = payment in ("paid", "reversed")
+    is_settled = word_holds or payment in ("paid", "reversed")
     return "won" if said.resolution == "declined" and is_settled else None
 
 

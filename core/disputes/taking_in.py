@@ -13,9 +13,18 @@ from core.base import clock, config, money
 from core.base.db import db, transaction
 from core.base.language import later
 from core.base.preconditions import inside_use_case
-from core.disputes import deadline, ending, rows
+from core.disputes import deadline, ending, odd, rows
 from core.disputes.ending import evidence
-from core.disputes.judging import About, PaymentIs, Record, due_of, end_of, misfit
+from core.disputes.judging import (
+    About,
+    PaymentIs,
+    Record,
+    due_of,
+    end_of,
+    held,
+    is_of_another,
+    misfit,
+)
 from core.disputes.model import OVER, DisputeAnswer
 from core.disputes.rows import CASE, Found, ask_person, tell
 from core.online import Dispute, OnlinePayment
@@ -29,9 +38,13 @@ def take(dispute_id: int, said: Record, payment: PaymentIs | None) -> datetime |
     with transaction():
         found = rows.locked_dispute(dispute_id)
         about = _about(found)
+        if odd.is_let_go(found, said):
+            return None
         if why := misfit(said, about):
-            ask_person("dispute_odd", found, evidence(said, why))
-            return clock.after(config.current().dispute_slow_s)
+            word = held(said, about) if found.dispute.word_holds else None
+            if word is None:
+                return _see_odd(found, said, about, why)
+            said = word
         if found.dispute.state in OVER:
             return _see_after_end(found, said, payment, about)
         _note(found, said)
@@ -43,6 +56,20 @@ def take(dispute_id: int, said: Record, payment: PaymentIs | None) -> datetime |
         elif said.status == "needs_answer" and answer is not None:
             _see_unanswered(found, answer)
         return next_look(found.dispute, rows.current_answer(dispute_id))
+
+
+@inside_use_case
+def _see_odd(found: Found, said: Record, about: About, why: str) -> datetime | None:
+    """It does not fit, and a person is asked; where the gateway's word holds that it is of another
+    payment, it is none of ours."""
+    dispute = found.dispute
+    if dispute.word_holds and is_of_another(said, about):
+        words = "By the gateway’s word it is of another payment: nothing of ours."
+        odd.let_go(found, odd.said_of(said), words, SYSTEM)
+        return None
+    dispute.word_holds = False
+    ask_person("dispute_odd", found, evidence(said, why))
+    return clock.after(config.current().dispute_slow_s)
 
 
 def names_of(dispute_id: int) -> tuple[str, str]:
@@ -67,6 +94,10 @@ def missing(dispute_id: int) -> datetime | None:
             return now + gap
         if now - since < gap:
             return since + gap
+        if dispute.word_holds:
+            words = "By the gateway’s word there is no such dispute: nothing of ours."
+            odd.let_go(found, {"gateway_says": "not found"}, words, SYSTEM)
+            return None
         if dispute.state != "heard":
             ask_person("dispute_odd", found, {"gateway_says": "not found"})
             return clock.after(config.current().dispute_slow_s)

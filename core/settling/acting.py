@@ -19,9 +19,17 @@ from core.base import clock, money
 from core.base.db import db, transaction
 from core.base.preconditions import needs_across_stores
 from core.cases import Case
+from core.disputes import odd
 from core.ledger import Posting
 from core.orders import by_hand
-from core.settling import fundings, legality, of_gateway, paying_back, table
+from core.settling import (
+    fundings,
+    legality,
+    of_disputes,
+    of_gateway,
+    paying_back,
+    table,
+)
 from core.settling.facts import ActionRefused, Facts, other_amount, payment_of
 from core.settling.press import Press, tell
 from core.supplier import supply
@@ -118,6 +126,7 @@ def _locked(case_id: int) -> Facts:
     if found.order_id is None and found.subject.startswith("payment:"):
         # as the worker has it, which opens cases under this lock
         online.locked_payment(int(found.subject.partition(":")[2]))
+    odd.lock(found.subject)
     if found.order_id is not None:
         order = orders.locked(found.order_id)
         row = outbox.of_order(order.id, lock=True)
@@ -240,6 +249,8 @@ _DEEDS: dict[table.Action, Callable[[Press], str]] = {
     "bear_loss": partial(_of_funding, fundings.bear),
     "settled_less": of_gateway.accept_less,
     "settled_more": of_gateway.accept_more,
+    "take_word": of_disputes.hold_word,
+    "disown": of_disputes.let_go,
     "close": _close,
 }
 

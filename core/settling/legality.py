@@ -17,7 +17,7 @@ from core.base.db import db
 from core.base.preconditions import needs_across_stores
 from core.ledger import Posting
 from core.orders import Order
-from core.settling import of_fundings, of_gateway, online_rules, table
+from core.settling import of_disputes, of_fundings, of_gateway, online_rules, table
 from core.settling.facts import ActionRefused, Facts, NotYet, order_of
 from core.settling.table import Action, Way
 from core.supplier.supply import SupplierState
@@ -215,6 +215,8 @@ _RULES: dict[Action, Callable[[Facts], int | None]] = {
     "bear_loss": of_fundings.bear_loss,
     "settled_less": of_gateway.settled_less,
     "settled_more": of_gateway.settled_more,
+    "take_word": of_disputes.take_word,
+    "disown": of_disputes.disown,
     "close": _close,
 }
 

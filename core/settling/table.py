@@ -32,6 +32,8 @@ Action = Literal[
     "adopt_refund",
     "settled_less",
     "settled_more",
+    "take_word",
+    "disown",
     "close",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -55,6 +57,8 @@ ASKS_TWICE: frozenset[Action] = frozenset(
         "adopt_refund",
         "settled_less",
         "settled_more",
+        "take_word",
+        "disown",
     }
 )
 """Actions that a person must confirm: what may lose us money for good, and what says where money
@@ -208,6 +212,18 @@ TABLE: tuple[Way, ...] = (
     Way("funding_reversed", "close", (), "the store owes nothing of it any more"),
     _close("payment_broken"),
     _close("dispute_unknown"),
+    Way(
+        "dispute_odd",
+        "take_word",
+        (),
+        "the dispute is not over; the gateway is asked anew, and what it says then counts",
+    ),
+    Way(
+        "dispute_odd",
+        "disown",
+        (),
+        "the dispute is not over, and no answer of ours was given to it",
+    ),
     _close("dispute_odd"),
     _close("payment_odd"),
     _refund("refund_failed"),

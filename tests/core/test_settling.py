@@ -193,7 +193,7 @@ def test_a_case_that_is_not_there(desk: Desk) -> None:
 
 OF_PAYMENTS = {"owe_back", "deliver", "refund", "expire", "adopt_refund", "book_taken"}
 OF_PAYMENTS |= {"take_funding", "settle_debt", "bear_loss"}
-OF_PAYMENTS |= {"settled_less", "settled_more"}
+OF_PAYMENTS |= {"settled_less", "settled_more", "take_word", "disown"}
 
 
 @pytest.mark.parametrize("action", sorted(settling.NEEDS_WORDS - OF_PAYMENTS))
