@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import undefer
 
-from core import online
+from core import online, orders
 from core.base import clock, config
 from core.base.db import db
 from core.base.preconditions import needs_across_stores
@@ -67,6 +67,8 @@ class Effect:
     loss_pesewas: int
     agent_pesewas: int
     """The part of the loss that the store's earnings bear by the owner's setting."""
+    at_delivery_pesewas: int = 0
+    """The same of an order that is under way: only once it is delivered."""
 
     @property
     def owner_pesewas(self) -> int:
@@ -141,9 +143,11 @@ def effect(one: Listed) -> Effect:
     owed = min(amount, online.due(one.payment.id))
     loss = amount - owed
     bears = config.current().dispute_loss_bearer == "agent"
-    is_over = one.order is not None and one.order.is_final
-    pays = one.order is not None and one.payment.pays_order_id == one.order.id
-    return Effect(amount, owed, loss, loss if bears and is_over and pays else 0)
+    order = one.order
+    if order is None or not bears or one.payment.pays_order_id != order.id:
+        return Effect(amount, owed, loss, 0)
+    later = loss if order.state in orders.WORK else 0
+    return Effect(amount, owed, loss, loss if order.is_final else 0, later)
 
 
 def newest_of_order(order: Order) -> Dispute | None:

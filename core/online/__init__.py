@@ -87,6 +87,7 @@ from core.online.switch import (
     switch_store,
 )
 from core.online.taken_back import (
+    bear_at_delivery,
     fund_reversed,
     left_of_funding,
     loss_of,
@@ -121,6 +122,7 @@ __all__ = [
     "ask_for_wallet",
     "ask_refund",
     "attempt",
+    "bear_at_delivery",
     "by_reference",
     "capture",
     "daily_limit_pesewas",

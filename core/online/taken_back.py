@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 
 from core import cases
 from core.audit import Actor
-from core.base import clock, money
+from core.base import clock, config, money
 from core.base.db import db
 from core.base.preconditions import inside_use_case
 from core.ledger import Account, Entry, Kind, Posting, post
 from core.online import standing, wallet_debts
 from core.online.model import Dispute, OnlinePayment, PricedOrder, Unfit
-from core.online.standing import balanced, locked_payment, postings
+from core.online.standing import balanced, locked_payment, paying, postings
 
 
 @inside_use_case
@@ -161,6 +161,32 @@ def loss_to_agent(
         raise Unfit(
             f"{money.cedis(max(0, lost))} is lost of this payment; the agent bears no more."
         )
+    _post_loss(payment, amount_pesewas, actor)
+    if payment.funded_at is not None:
+        wallet_debts.given(payment, amount_pesewas)
+
+
+@inside_use_case
+def bear_at_delivery(order: PricedOrder, actor: Actor) -> int:
+    """A locked order is just delivered and earned: what disputes took of its payment before, beyond
+    what was owed, the agent bears by the owner's setting. Returns that, in pesewas."""
+    if config.current().dispute_loss_bearer != "agent":
+        return 0
+    if (payment := paying(order.id)) is None:
+        return 0
+    by_disputes = db.session.scalar(
+        select(func.sum(Dispute.taken_pesewas)).where(
+            Dispute.payment_id == payment.id, Dispute.gateway_id.is_not(None)
+        )
+    )
+    lost = min(int(by_disputes or 0), loss_of(payment))
+    if lost <= 0:
+        return 0
+    _post_loss(payment, lost, actor)
+    return lost
+
+
+def _post_loss(payment: OnlinePayment, amount_pesewas: int, actor: Actor) -> None:
     post(
         "loss_to_agent",
         [("earnings", amount_pesewas), ("dispute_loss", -amount_pesewas)],
@@ -169,8 +195,6 @@ def loss_to_agent(
         subject=payment.subject,
         n=postings(payment.subject, "loss_to_agent") + 1,
     )
-    if payment.funded_at is not None:
-        wallet_debts.given(payment, amount_pesewas)
 
 
 def loss_of(payment: OnlinePayment, order: PricedOrder | None = None) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from core import ledger, online
 from core.audit import Actor
+from core.base import money
 from core.orders.model import Order
-from core.orders.timeline import open_case
+from core.orders.timeline import log, open_case
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ def _capture(order: Order, actor: Actor, _news: News) -> None:
             charged_pesewas=charged,
             actor=actor,
         )
+        if lost := online.bear_at_delivery(order, actor):
+            borne = f"The store bears {money.cedis(lost)} of it."
+            said = f"Its payment was taken back by a dispute. {borne}"
+            log(order, actor, "payment", said)
         return
     ledger.capture(
         order,

@@ -318,6 +318,48 @@ def test_who_bears_the_loss_is_a_setting(till: Till, using: Using, bearer: str) 
     till.proven()
 
 
+@pytest.mark.parametrize("bearer", ["owner", "agent"])
+@pytest.mark.parametrize("end", ["completed", "refunded"])
+@pytest.mark.parametrize("amount", [None, 200])
+def test_a_loss_from_before_the_orders_end_is_borne_at_its_delivery(
+    till: Till, using: Using, bearer: str, end: str, amount: int | None
+) -> None:
+    using(**SETTINGS, dispute_loss_bearer=bearer)
+    desk = Desk(till)
+    desk.deliver("processing")
+    desk.open(**({"amount": amount} if amount else {}))
+    with till.across():
+        one = disputes.listing.by_id(desk.dispute.id)
+        assert one is not None
+        effect = disputes.listing.effect(one)
+    whole = desk.dispute.amount_pesewas
+    assert (effect.agent_pesewas, effect.at_delivery_pesewas) == (
+        0,
+        whole if bearer == "agent" else 0,
+    )
+    desk.bank("expire")
+    assert desk.dispute.taken_pesewas == whole == (amount or desk.order.price_pesewas)
+    assert till.balances()["dispute_loss"] == whole, "no earnings are there yet"
+    with till.inside():
+        news = News(money_back=True)
+        assert orders.advance(desk.order.id, end, text="It ended.", news=news)
+    order = till.read(desk.order)
+    earned = -till.store_balance("earnings")
+    if end == "refunded":
+        assert earned == 0
+        assert "dispute_loss" not in till.balances(), "it was owed to the payer anyway"
+    else:
+        borne = whole if bearer == "agent" else 0
+        fee = desk.payment().fee_pesewas
+        profit = order.price_pesewas - order.agent_price_pesewas - fee
+        assert earned == profit - borne
+        assert till.balances().get("dispute_loss", 0) == whole - borne
+    desk.hear("charge.dispute.resolve")
+    till.work()
+    assert -till.store_balance("earnings") == earned, "once, whoever looks again"
+    till.proven()
+
+
 def test_the_sweep_finds_what_no_news_told_of_and_says_unknown_ones_once(
     desk: Desk,
 ) -> None:
