@@ -50,6 +50,21 @@ ROWS: dict[str, tuple[str, str]] = {
             f"SELECT store_id, greatest(0, owed - refunded - taken) AS pesewas FROM ({OWED}) d",  # noqa: S608
         ),
     ),
+    "refund_due_of_payment": (
+        "Payments of which the books owe something else than what is to go back of them",
+        f"""
+        SELECT d.id FROM ({OWED}) d LEFT JOIN (
+          SELECT payment_id, sum(e.amount_pesewas) AS booked FROM (
+            SELECT p.id AS payment_id, b.id AS posting_id FROM online_payments p
+              JOIN postings b ON b.subject = 'payment:' || p.id
+            UNION ALL SELECT p.id, b.id FROM online_payments p JOIN postings b ON b.order_id = p.pays_order_id
+            UNION ALL SELECT r.payment_id, b.id FROM gateway_refunds r JOIN postings b ON b.subject = 'refund:' || r.id
+            UNION ALL SELECT x.payment_id, b.id FROM disputes x JOIN postings b ON b.subject = 'dispute:' || x.id
+          ) m JOIN entries e ON e.posting_id = m.posting_id
+          JOIN accounts a ON a.id = e.account_id AND a.name = 'refund_due' GROUP BY payment_id
+        ) b ON b.payment_id = d.id WHERE coalesce(-b.booked, 0) <> greatest(0, d.owed - d.refunded - d.taken)
+        """,  # noqa: S608
+    ),
     "payouts_open": (
         "Stores whose payouts on the way are not their open payouts with their fees",
         _of_store(

@@ -15,7 +15,7 @@ import tables_owner
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from core import ledger, online, orders, stores
+from core import ledger, online, orders, proof, stores
 from core.audit import SYSTEM, Actor
 from core.base import tenancy
 from core.base.db import db, transaction
@@ -145,6 +145,32 @@ def test_paid_twice_pays_the_order_once_and_the_second_goes_back(scene: Scene) -
     scene.settle(scene.refund(second, p, "double"), online.refund_done)
     scene.to("completed", order)
     assert "refund_due" not in scene.moved() and "customer_funds" not in scene.moved()
+    scene.proven()
+
+
+def test_the_proof_compares_what_is_owed_of_each_payment(scene: Scene) -> None:
+    """Of two payments of a store, what one is owed less the other is owed more: their sum fits."""
+    made = []
+    for _each in range(2):
+        order = scene.order()
+        made.append(scene.ask(order))
+        assert orders.advance(order.id, "expired", text="Nobody paid.")
+        scene.pay(made[-1], order.price_pesewas, None)
+        with transaction():
+            online.owe(scene.payment(made[-1]), SYSTEM)
+    scene.proven()
+    shift = (
+        "UPDATE online_payments SET charged_pesewas = charged_pesewas + %(by)s,"
+        " owed_pesewas = owed_pesewas + %(by)s WHERE id = %(id)s"
+    )
+    for back in (1, -1):
+        for id_, by in zip(made, (100, -100), strict=True):
+            scene.superuser.execute(shift, {"id": id_, "by": by * back})
+        if back == 1:
+            with tenancy.across_stores():
+                (said,) = proof.look()
+            assert "owe something else than what is to go back of them" in said
+            assert all(str(id_) in said for id_ in made)
     scene.proven()
 
 

@@ -165,6 +165,7 @@ DAMAGE = [
         "SELECT 'ama'",
     ),
     ("refund_due", PAYMENT.format(500), "SELECT 'ama'"),
+    ("refund_due_of_payment", PAYMENT.format(500), "SELECT 77"),
     ("payouts_open", PAYOUT, "SELECT 'ama'"),
     ("payments_booked", PAYMENT.format(500), "SELECT 77"),
     (
