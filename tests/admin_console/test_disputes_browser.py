@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tables_owner
 from console_scenes import Scene
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
@@ -111,3 +112,58 @@ def test_a_dispute_is_contested_with_the_keyboard_alone(
     expect(page.get_by_text("It is sent in a moment")).to_be_visible()
     expect(page.get_by_role("button", name="Accept")).to_have_count(0)
     shoot(page, "answered")
+
+
+def test_cases_of_odd_disputes_and_settlements_are_accessible_and_fit(
+    scene: Scene, page: Page, disputed: int
+) -> None:
+    odd = scene.case(
+        "dispute_odd",
+        f"dispute:{disputed}",
+        evidence={
+            "what": "It is in NGN, not in GHS.",
+            "gateway_says": "awaiting-merchant-feedback",
+            "resolution": "",
+            "its_amount_pesewas": 1_000_000,
+            "currency": "NGN",
+            "its_payment": "mk-p-0000000000000001",
+        },
+    )
+    tables_owner.execute(
+        "INSERT INTO gateway_settlements (gateway_id, raw_word, currency, total_pesewas, effective_pesewas, settled_at,"
+        " read_at, went, ours_pesewas, closed_at) VALUES ('4711', 'success', 'GHS', 9000, -5, now(), now(), 'nowhere',"
+        " 8825, now())"
+    )
+    differs = scene.case(
+        "settlement_differs",
+        "settlement:4711",
+        evidence={
+            "settlement": "4711",
+            "settled_pesewas": -5,
+            "ours_pesewas": 8_825,
+            "explained_pesewas": 0,
+            "booked_pesewas": 0,
+            "differs_pesewas": 8_825,
+        },
+    )
+    for name, case_id, button in (
+        ("odd-dispute", odd, "It is nothing of ours: let it go"),
+        ("settlement", differs, "Accept GH₵ 88.25 less from the gateway"),
+    ):
+        page.goto(f"/cases/{case_id}")
+        looks.fits(page)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert axe.faults(page) == []
+        shoot(page, name)
+        page.get_by_label("What was done, and why").fill("Asked Paystack.")
+        page.get_by_role("button", name=button).click()
+        looks.whole(page)
+        looks.fits(page)
+        shoot(page, f"{name}-confirm")
+        page.get_by_role("button", name="Yes,").click()
+        looks.whole(page)
+        page.goto(f"/cases/{case_id}")
+        looks.fits(page)
+        shoot(page, f"{name}-closed")
+        expect(page.locator("main")).to_contain_text("Asked Paystack.")
