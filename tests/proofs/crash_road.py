@@ -46,6 +46,7 @@ from integrations.sandbox.store import (
     SECOND_ID,
     Store,
 )
+from tests.proofs import crash_world
 from tests.support.settings import Using
 
 AGENT, LOOKS = 470, 60
@@ -147,6 +148,8 @@ class Road:
             self.superuser.execute(
                 f"CREATE TABLE released.{table} AS TABLE public.{table}"
             )
+        crash_world.watch(self.superuser, self._tables)
+        self._numbers = crash_world.Numbers(self.superuser)
         db.session.remove()
 
     def start(self, answer: Answer) -> tuple[list[Order], Callable[[], None]]:
@@ -156,6 +159,8 @@ class Road:
         tenancy.clear()
         db.session.remove()
         self._fill_from("released")
+        self._numbers.set_back()
+        self._start = crash_world.Start(self.superuser)
         for (order_id,) in self.superuser.execute("SELECT id FROM orders").fetchall():
             self.superuser.execute(
                 "UPDATE orders SET order_ref = %s WHERE id = %s",
@@ -182,6 +187,20 @@ class Road:
             jobs.run(*leased[0])
 
         return released, job
+
+    def world(self, released: Sequence[Order]) -> str:
+        """What the worker left behind: in our database, and at the supplier, who answers as planned
+        and knows of these orders what it knows."""
+        self.server.settle()
+        references = [order.order_ref for order in released]
+        theirs_now = [
+            (references.index(one.reference), one.status)
+            for one in theirs.newest(self.store, FIRST_ID, limit=len(references))
+            if one.reference in references
+        ]
+        plan = [entry["times"] for entry in self.sandbox.sandbox.faults.entries()]
+        money = len(self.charges()), self.store.account().balance_pesewas
+        return f"{self._start.left_behind(references)}\n{theirs_now} {plan} {money}"
 
     def end_of(self, released: Sequence[Order], *, rung_by_rung: bool) -> list[Order]:
         """What relay, workers, the supplier's staff and its bookkeeper do, until all is over or

@@ -9,7 +9,8 @@ relay and workers do, with time that jumps.
 Points are listed by `tests.proofs.crash_points`. Here one point is tried for each effect on the
 world outside; for all answers but the first, statements that PostgreSQL rolls back with the process
 count as no effect, since nobody can see them. `python -m tests.proofs.crash_points --all` tries
-every point of every answer.
+every point of every answer. Workers that left the same world behind (`tests.proofs.crash_world`) end
+in the same way: the end of each world is walked once.
 
 The eight answers are those after which the road differs: taken; unclear in the three ways that
 money can hide in (charged and said 500, charged and reset, reset before any charge); and the four
@@ -69,15 +70,24 @@ def test_a_worker_stopped_after_any_statement_buys_once(
         else crash_points.one_for_each_effect(listed, rolled_back_too=first)
     )
     never_came, wrong, ends = [], [], Counter[str]()
+    walked: dict[str, tuple[list[str], str]] = {}
     for point in chosen:
         released, job = road.start(answer)
         if not crash_points.stopped_at(db.engine, job, point):
             never_came.append(point)
-        ended = road.end_of(released, rung_by_rung=first)
-        ends.update(f"{order.state}, attempt {order.attempt}" for order in ended)
-        if said := road.wrong(answer, ended):
+        world = road.world(released)
+        if world not in walked:
+            ended = road.end_of(released, rung_by_rung=first)
+            states = [f"{order.state}, attempt {order.attempt}" for order in ended]
+            walked[world] = (states, road.wrong(answer, ended))
+        states, said = walked[world]
+        ends.update(states)
+        if said:
             wrong.append((point, said))
-    print(f"{answer.name}: {len(listed)} points, {len(chosen)} tried, {dict(ends)}")
+    print(
+        f"{answer.name}: {len(listed)} points, {len(chosen)} tried, {len(walked)} worlds,"
+        f" {dict(ends)}"
+    )
     assert never_came == []
     assert wrong == []
 
@@ -98,6 +108,32 @@ def assert_the_road_was_walked(answer: Answer, listed: list[Point]) -> None:
         "core/leases.py:finish",
     ):
         assert wanted in places
+
+
+def test_worlds_are_told_apart_by_all_that_an_end_can_depend_on(road: Road) -> None:
+    answer = ANSWERS[1]
+    road.prepare(answer)
+    released, _job = road.start(answer)
+    as_it_began = road.world(released)
+    changed = {
+        "a row that was changed": "UPDATE orders SET attempt = attempt + 1",
+        "a lease": "UPDATE outbox SET lease_until = lease_until + interval '60 s'",
+        "a row less": "DELETE FROM balance_reads",
+        "a row more": "INSERT INTO settings (key, value) VALUES ('a_world', '{}')",
+    }
+    worlds = {}
+    for what, statement in changed.items():
+        released, _job = road.start(answer)
+        assert road.world(released) == as_it_began, what
+        road.superuser.execute(statement)
+        worlds[what] = road.world(released)
+    released, _job = road.start(answer)
+    road.sandbox.sandbox.faults.install([])
+    worlds["an answer of the supplier"] = road.world(released)
+    released, job = road.start(answer)
+    job()
+    worlds["a purchase"] = road.world(released)
+    assert len({as_it_began, *worlds.values()}) == 1 + len(worlds)
 
 
 def test_a_point_that_never_comes_is_noticed(road: Road) -> None:
