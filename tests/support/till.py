@@ -179,9 +179,9 @@ class Till:
 
     def pass_by(self, seconds: float) -> None:
         """So much time passes, and whatever falls due meanwhile is done at its own moment; over
-        hours and days by a worker that comes late, at most a dozen times."""
+        hours and days by a worker that comes late, at most six times."""
         until = clock.now().timestamp() + seconds
-        step = seconds / 12 if seconds > 600 else 0
+        step = seconds / 6 if seconds > 600 else 0
         while (at := self.next_at()) is not None and at < until:
             at = max(at, min(clock.now().timestamp() + step, until - 0.02))
             self._jump_to(at + 0.01)
