@@ -37,6 +37,7 @@ from core.base.config import Config
 from core.base.db import db
 from devkit import databases, servers, valkey_server
 from tests.support import longest_first, settings
+from tests.support.kept import Keep, Kept
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -365,6 +366,11 @@ class Clocks:
         self._wall_s = self._steady_s = 0.0
         self.relay_lives = True
 
+    @property
+    def passed_s(self) -> tuple[float, float]:
+        """By how much the wall clock and the steady clock were moved, in seconds."""
+        return self._wall_s, self._steady_s
+
     def pass_by(self, seconds: float) -> None:
         """So many seconds pass, by both clocks."""
         self._steady_s += seconds
@@ -395,6 +401,20 @@ def clocks(
     monkeypatch: pytest.MonkeyPatch, superuser: psycopg.Connection[Any]
 ) -> Clocks:
     return Clocks(monkeypatch, superuser)
+
+
+@pytest.fixture(scope="module")
+def kept_by_file(
+    restore: Callable[[], None], superuser: psycopg.Connection[Any]
+) -> Kept:
+    return Kept(superuser, _tables(superuser))
+
+
+@pytest.fixture
+def kept(app: Flask, kept_by_file: Kept, clocks: Clocks) -> Keep[Any]:
+    """`kept("three orders", build)`: what `build` answers, with its rows in the tables; built once for
+    this file. See `tests/support/kept.py`."""
+    return lambda name, build: kept_by_file.scene(name, build, clocks)
 
 
 @pytest.fixture

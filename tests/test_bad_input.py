@@ -24,6 +24,7 @@ from werkzeug.datastructures import MultiDict
 from core import catalog, orders
 from core.base import tenancy
 from core.base.db import db
+from tests.support.kept import Keep
 
 STORE, QUEUE, PRICES, LOGIN, FUND, TRACK, HOOK, HOST, ORDER = (
     "store order", "process", "prices", "log-in", "fund wallet", "track", "webhook", "host",
@@ -207,8 +208,12 @@ TABLE = [
 
 
 @pytest.fixture
-def twins(in_store: Callable[..., Any]) -> dict[str, str]:
+def twins(in_store: Callable[..., Any], kept: Keep[dict[str, str]]) -> dict[str, str]:
     """What rows of the table name: a bundle, an order of ama's, one of kofi's."""
+    return kept("twins", lambda: build_twins(in_store))
+
+
+def build_twins(in_store: Callable[..., Any]) -> dict[str, str]:
 
     def place() -> str:
         return orders.place(

@@ -4,6 +4,7 @@ other way round."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -19,6 +20,7 @@ from core.base import tenancy
 from core.base.db import PLATFORM, STORE, db, transaction
 from core.catalog import StoreBundle
 from core.orders import Order, OrderEvent
+from tests.support.kept import Keep
 from tests.support.queues import queue
 
 AMA = Actor("agent", "Ama")
@@ -84,14 +86,21 @@ def inside(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 
 def _each(postgres: dict[str, str], statement: str) -> None:
+    statements = ";".join(statement.format(table) for table in STORE_TABLES)
     with psycopg.connect(postgres["admin"], autocommit=True) as connection:
-        for table in STORE_TABLES:
-            connection.execute(statement.format(table))  # type: ignore[call-overload]
+        connection.execute(statements)  # type: ignore[call-overload]
 
 
 @pytest.fixture
-def twins(app: Flask, as_store: Callable[..., Any]) -> dict[str, Order]:
+def twins(
+    app: Flask, as_store: Callable[..., Any], kept: Keep[dict[str, str]]
+) -> dict[str, Order]:
     """The same order, by the same number, in both stores; ama's is released."""
+    made = kept("twins", lambda: build_twins(as_store))
+    return {slug: as_store(slug, partial(_read, code)) for slug, code in made.items()}
+
+
+def build_twins(as_store: Callable[..., Any]) -> dict[str, str]:
 
     def order() -> Order:
         return orders.place(
@@ -102,7 +111,13 @@ def twins(app: Flask, as_store: Callable[..., Any]) -> dict[str, Order]:
 
     placed = {slug: as_store(slug, order) for slug in ("ama", "kofi")}
     as_store("ama", lambda: orders.release(placed["ama"].code, AMA))
-    return placed
+    return {slug: one.code for slug, one in placed.items()}
+
+
+def _read(code: str) -> Order:
+    found = orders.by_code(code)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(

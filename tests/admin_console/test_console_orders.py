@@ -16,6 +16,7 @@ from core import ledger, orders, outbox
 from core.base import clock
 from core.orders import News
 from tests.support.asked import asked
+from tests.support.kept import Keep
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.1)
@@ -27,8 +28,12 @@ def codes(html: str) -> list[str]:
 
 
 @pytest.fixture
-def three(scene: Scene) -> dict[str, str]:
+def three(scene: Scene, kept: Keep[dict[str, str]]) -> dict[str, str]:
     """Look-alike orders of two stores, and one of another number."""
+    return kept("three", lambda: build_three(scene))
+
+
+def build_three(scene: Scene) -> dict[str, str]:
     return {
         "ama": scene.order("completed", number="+233241111111", name="Abena Mensah"),
         "kofi": scene.order(

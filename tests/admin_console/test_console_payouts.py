@@ -17,6 +17,7 @@ from visitors import Visitor
 from core import online
 from core.audit import SYSTEM
 from core.base import tenancy
+from tests.support.kept import Keep
 from tests.support.payouts_desk import OTHER, Payday, apart, paydays
 from tests.support.settings import Using
 
@@ -29,10 +30,11 @@ def payday(
     tmp_path: Path,
     superuser: psycopg.Connection[Any],
     jump: Callable[[float], None],
+    kept: Keep[None],
 ) -> Iterator[Payday]:
     with paydays(context, tmp_path, superuser, jump) as build:
         made = build()
-        made.earned()
+        kept("earned", made.earned)
         made.with_number()
         yield made
         tenancy.clear()

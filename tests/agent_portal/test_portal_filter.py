@@ -15,6 +15,7 @@ from visitors import Visitor
 
 from core.base import money
 from core.orders import Order, filtering, tabs
+from tests.support.kept import Keep
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.1)
@@ -32,8 +33,12 @@ def plain(text: str) -> str:
 
 
 @pytest.fixture
-def kinds(place: Any, superuser: Any) -> dict[str, str]:
+def kinds(place: Any, superuser: Any, kept: Keep[dict[str, str]]) -> dict[str, str]:
     """A new order for each thing that a filter may ask for."""
+    return kept("kinds", lambda: build_kinds(place, superuser))
+
+
+def build_kinds(place: Any, superuser: Any) -> dict[str, str]:
     found = {
         "plain": place(number="0240000000", gb=1),
         "telecel": place(number="0201234567", network="telecel", gb=5),

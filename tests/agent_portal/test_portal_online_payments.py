@@ -20,6 +20,7 @@ from core.base import tenancy
 from core.base.db import db
 from core.online import OnlinePayment
 from tests.support.asked import asked
+from tests.support.kept import Keep
 from tests.support.payouts_desk import AMA, Payday, apart, paydays
 from tests.support.settings import Using
 
@@ -34,12 +35,17 @@ def payday(
     tmp_path: Path,
     superuser: psycopg.Connection[Any],
     jump: Callable[[float], None],
+    kept: Keep[None],
 ) -> Iterator[Payday]:
     superuser.execute("UPDATE users SET name = %s WHERE name = 'Ama'", (AMA,))
     with paydays(context, tmp_path, superuser, jump) as build:
         made = build()
-        online.switch_platform(True, SYSTEM)
-        online.switch_store(made.store_id, True, SYSTEM)
+
+        def build() -> None:
+            online.switch_platform(True, SYSTEM)
+            online.switch_store(made.store_id, True, SYSTEM)
+
+        kept("switched", build)
         yield made
         tenancy.clear()
 

@@ -12,6 +12,7 @@ import pytest
 from visitors import Visitor
 
 from tests.support.asked import asked
+from tests.support.kept import Keep
 
 pytestmark = pytest.mark.slow(seconds=0.3)
 
@@ -38,9 +39,13 @@ def problems_of(html: str, container: str | None = None) -> list[str]:
 
 
 @pytest.fixture
-def full(place: Any) -> dict[str, str]:
+def full(place: Any, kept: Keep[dict[str, str]]) -> dict[str, str]:
     """A store with an order in every state, one of them for a mismatched number and with a hostile
     name."""
+    return kept("full", lambda: build_full(place))
+
+
+def build_full(place: Any) -> dict[str, str]:
     codes = {
         state: place(number=f"024000000{index}", state=state)
         for index, state in enumerate(STATES)

@@ -20,6 +20,7 @@ from visitors import Visitor
 from core import online, payouts
 from core.audit import SYSTEM
 from core.base import clock, tenancy
+from tests.support.kept import Keep
 from tests.support.payouts_desk import AMA, NUMBER, Payday, apart, paydays
 
 pytestmark = pytest.mark.slow(seconds=0.15)
@@ -31,13 +32,18 @@ def payday(
     tmp_path: Path,
     superuser: psycopg.Connection[Any],
     jump: Callable[[float], None],
+    kept: Keep[None],
 ) -> Iterator[Payday]:
     superuser.execute("UPDATE users SET name = %s WHERE name = 'Ama'", (AMA,))
     with paydays(context, tmp_path, superuser, jump) as build:
         made = build()
-        online.switch_platform(True, SYSTEM)
-        online.switch_store(made.store_id, True, SYSTEM)
-        made.earned()
+
+        def build() -> None:
+            online.switch_platform(True, SYSTEM)
+            online.switch_store(made.store_id, True, SYSTEM)
+            made.earned()
+
+        kept("earned", build)
         yield made
         tenancy.clear()
 

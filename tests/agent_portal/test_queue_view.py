@@ -14,6 +14,7 @@ from core import availability, orders, queue_view
 from core.base import clock, tenancy
 from core.orders import Order, held_up, listing
 from core.queue_view import QueueView
+from tests.support.kept import Keep
 from tests.support.queues import queue
 from tests.support.settings import Using
 
@@ -29,9 +30,13 @@ def columns(order: Order) -> dict[str, Any]:
 
 
 @pytest.fixture
-def full(place: Callable[..., str], superuser: Any) -> None:
-    """Two orders in each state; some told, missing, pressed, refused, late, or no more worth their
+def full(kept: Keep[None], place: Callable[..., str], superuser: Any) -> None:
+    """Three orders in each state; some told, missing, pressed, refused, late, or no more worth their
     price."""
+    kept("full", lambda: build_full(place, superuser))
+
+
+def build_full(place: Callable[..., str], superuser: Any) -> None:
     codes = {
         state: [
             place(number=f"0240000{at}{n:02}", gb=(1, 2, 5)[n], state=state)

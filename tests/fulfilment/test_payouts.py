@@ -21,6 +21,7 @@ from core.base import config, tenancy
 from core.online import Payout
 from core.payouts import BadPayout
 from integrations.ports import NoAnswer
+from tests.support.kept import Keep
 from tests.support.payouts_desk import (
     BARRED,
     CLOSED,
@@ -52,10 +53,10 @@ def make_payday(
 
 
 @pytest.fixture
-def payday(make_payday: Callable[..., Payday]) -> Payday:
+def payday(make_payday: Callable[..., Payday], kept: Keep[None]) -> Payday:
     """A store that has earned GH₵ 60, less nothing, and a number that is good."""
     made = make_payday()
-    made.earned()
+    kept("earned", made.earned)
     made.with_number()
     return made
 
