@@ -3,31 +3,15 @@ exists."""
 
 from __future__ import annotations
 
-import ast
 import re
-from functools import cache
 from pathlib import Path
+
+from tests.support.written import names_in
 
 TESTS = Path(__file__).parent
 TEXT = (TESTS.parent / "docs" / "faults.md").read_text()
 ROWS = re.findall(r"(?m)^\| (\d+) \| (.+) \|$", TEXT)
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)((?:::\w+)+)`", TEXT)))
-
-
-@cache
-def names_in(path: Path) -> frozenset[str]:
-    """`test_name` and `Class::test_name` of a file, by its text."""
-    found: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            found |= {
-                f"{node.name}::{inner.name}"
-                for inner in node.body
-                if isinstance(inner, ast.FunctionDef)
-            }
-    return frozenset(found)
 
 
 def test_every_row_of_the_list_is_there_once() -> None:

@@ -7,13 +7,13 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from flask import Flask
 from visitors import Visitor
 
 from edge import hosts, security
+from tests.support.written import names_in, nodes, text, tree
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -69,22 +69,6 @@ def covered(name: str) -> list[str]:
         for each in WANTED
         if each == name or (name.endswith("*") and each.startswith(name[:-1]))
     ]
-
-
-@cache
-def names_in(path: Path) -> frozenset[str]:
-    """`test_name` and `Class::test_name` of a file, by its text."""
-    found: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            found |= {
-                f"{node.name}::{inner.name}"
-                for inner in node.body
-                if isinstance(inner, ast.FunctionDef)
-            }
-    return frozenset(found)
 
 
 def section(title: str) -> str:
@@ -185,12 +169,13 @@ def test_every_route_is_listed_in_its_room(app: Flask) -> None:
 
 def cookie_calls() -> Iterator[tuple[str, ast.Call, ast.Module]]:
     for path in (path for room in ROOMS for path in sorted((ROOT / room).glob("*.py"))):
-        tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
+        if "_cookie" not in text(path):
+            continue
+        for node in nodes(path):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
                 (".set_cookie", ".delete_cookie")
             ):
-                yield path.name, node, tree
+                yield path.name, node, tree(path)
 
 
 def test_every_cookie_is_listed_and_locked(app: Flask) -> None:
@@ -199,7 +184,7 @@ def test_every_cookie_is_listed_and_locked(app: Flask) -> None:
         "Secure, HttpOnly, SameSite=Lax, Path=/"
     }
     named = {str(app.config["SESSION_COOKIE_NAME"])}
-    for file, call, tree in cookie_calls():
+    for file, call, whole in cookie_calls():
         said = {
             word.arg: word.value.value
             for word in call.keywords
@@ -214,7 +199,7 @@ def test_every_cookie_is_listed_and_locked(app: Flask) -> None:
         if isinstance(first, ast.Name):  # a constant of the module
             (first,) = (
                 node.value
-                for node in tree.body
+                for node in whole.body
                 if isinstance(node, ast.Assign)
                 and ast.unparse(node.targets[0]) == first.id
             )

@@ -8,7 +8,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from core.base.preconditions import (
     needs_across_stores,
 )
 from tests.fulfilment.counting import counted
+from tests.support.written import text, tree
 
 PROSE = re.compile(
     r"needs\s+`?across_stores|(?<!or )\binside\s+(the|its|their)\s+(open\s+)?use\s+case",
@@ -45,14 +46,16 @@ def functions(path: Path) -> Iterator[tuple[str, ast.FunctionDef]]:
             elif isinstance(child, ast.ClassDef):
                 yield from walk(child, (*names, child.name))
 
-    yield from walk(ast.parse(path.read_text()), ())
+    yield from walk(tree(path), ())
 
 
+@cache
 def marked(decorator: str) -> list[str]:
     """module:function of all that carry it."""
     return [
         f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}:{name}"
         for path in sources()
+        if f"@{decorator}" in text(path)
         for name, function in functions(path)
         if decorator in [ast.unparse(one) for one in function.decorator_list]
     ]
@@ -126,6 +129,7 @@ def test_a_precondition_stands_above_a_function_and_not_in_its_prose() -> None:
     told = [
         place
         for path in sources()
+        if PROSE.search(text(path))
         for name, function in functions(path)
         if PROSE.search(ast.get_docstring(function) or "")
         and (place := f"{path.relative_to(ROOT).as_posix()}: {name}") not in BOTH_WAYS

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from integrations import http
+from tests.support.written import nodes, text
 
 QUICK = http.Timeouts(connect=2, read=2, write=2, pool=2, total=5)
 FULL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -98,7 +99,7 @@ def test_no_broad_except_in_the_room() -> None:
     for path in sorted(Path(http.__file__).parent.glob("**/*.py")):
         if any("sandbox" in part for part in path.parts):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ExceptHandler):
                 names = (
                     {"Exception"}
@@ -113,7 +114,9 @@ def test_no_broad_except_in_the_room() -> None:
 def test_only_one_module_knows_httpx() -> None:
     knowing = []
     for path in Path(http.__file__).parent.glob("**/*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        if "httpx" not in text(path):
+            continue
+        for node in nodes(path):
             names = (
                 [alias.name for alias in node.names]
                 if isinstance(node, ast.Import)
