@@ -371,7 +371,9 @@ def test_a_clock_that_ran_ahead_leaves_balances_that_fit(
     logged_in: Callable[..., Visitor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A line of the 20th stands before one of the 10th."""
+    """A line of the 20th stands before one of the 10th. Asked from and to each day with a line, and
+    days between."""
+    days = (4, 5, 6, 10, 11, 12, 13, 20)
     tables_owner.execute("ALTER TABLE postings DISABLE TRIGGER postings_frozen")
     tables_owner.execute("UPDATE postings SET at = '2026-11-01 08:00+00'")
     tables_owner.execute("ALTER TABLE postings ENABLE TRIGGER postings_frozen")
@@ -387,8 +389,8 @@ def test_a_clock_that_ran_ahead_leaves_balances_that_fit(
             ledger.fund_wallet(store_id, pesewas, f"day {day}", SYSTEM)
     at(21)
     visitor = logged_in("ama@example.test", slug="ama")
-    for first in range(1, 21):
-        for last in range(first, 21):
+    for first in days:
+        for last in days[days.index(first) :]:
             page = visitor.get(
                 f"/wallet?from=2026-11-{first:02}&to=2026-11-{last:02}"
             ).text

@@ -550,7 +550,7 @@ def test_the_answer_costs_one_statement(app: Flask, as_store, look):
 
 # A random day
 
-RUNS, STEPS = int(os.environ.get("BUYING_RUNS", "8")), 20
+RUNS, STEPS = int(os.environ.get("BUYING_RUNS", "5")), 20
 money = st.sampled_from([0, 460, 900, 2_400, 5_000, 20_000, 20_000, 20_000])
 LINES = ["unreachable_since", "credentials_refused_since", "breaker_open_until"]
 seldom = st.sampled_from([False, False, False, True])

@@ -38,7 +38,7 @@ from core.base import tenancy
 from core.base.db import db, transaction
 from core.ledger import InsufficientWallet
 
-RUNS, STEPS = int(os.environ.get("LEDGER_RUNS", "40")), 50
+RUNS, STEPS = int(os.environ.get("LEDGER_RUNS", "25")), 50
 SLUGS, ORDERS_EACH = ("ama", "kofi"), 3
 PLATFORM = (
     "supplier_float",

@@ -121,7 +121,7 @@ def begin_anew(balance: int) -> None:
 
 @pytest.mark.slow(seconds=4.4)
 @settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
