@@ -43,6 +43,42 @@ def door_app(app: Flask, config: Config) -> Iterator[Callable[..., Flask]]:
     clock.offset_source = None
 
 
+@pytest.fixture(scope="module")
+def doors() -> Iterator[dict[object, Flask]]:
+    """The other applications of a file, by what their settings say otherwise."""
+    made: dict[object, Flask] = {}
+    yield made
+    for other in made.values():
+        with other.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+@pytest.fixture
+def door(
+    app: Flask, config: Config, doors: dict[object, Flask]
+) -> Iterator[Callable[..., Flask]]:
+    """`door(proxy_hops=1)`: as `door_app`, but made once a file, for tests that leave nothing in
+    it."""
+    from wsgi import create_app
+
+    ring = outbox.ring
+
+    def opened(**changes: Any) -> Flask:
+        changed, key = dataclasses.replace(config, **changes), tuple(changes.items())
+        if key not in doors:
+            doors[key] = create_app(changed)
+            doors[key].testing = True
+        settings.use(changed)
+        outbox.ring = ring
+        return doors[key]
+
+    yield opened
+    settings.use(config)
+    outbox.ring = ring
+    clock.offset_source = None
+
+
 @pytest.fixture
 def dead_port() -> int:
     """A port of this machine on which nothing listens."""

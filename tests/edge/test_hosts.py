@@ -167,9 +167,9 @@ TWO_HOSTS = "names two different addresses"
     ],
 )
 def test_a_forwarded_host_beside_another_host_is_refused(
-    door_app: Callable[..., Flask], hops: int, other: str
+    door: Callable[..., Flask], hops: int, other: str
 ) -> None:
-    client = door_app(proxy_hops=hops).test_client()
+    client = door(proxy_hops=hops).test_client()
     answer = client.get(
         "/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": other}
     )
@@ -189,9 +189,9 @@ def test_a_forwarded_host_beside_another_host_is_refused(
     ],
 )
 def test_a_forwarded_host_that_says_the_same_does_no_harm(
-    door_app: Callable[..., Flask], same: str
+    door: Callable[..., Flask], same: str
 ) -> None:
-    client = door_app(proxy_hops=1).test_client()
+    client = door(proxy_hops=1).test_client()
     answer = client.get(
         "/", base_url="http://ama.localhost", headers={"X-Forwarded-Host": same}
     )

@@ -48,8 +48,8 @@ def read(app: Flask) -> Samples:
 
 
 @pytest.fixture
-def metered(door_app: Callable[..., Flask]) -> Flask:
-    return door_app(metrics_token=TOKEN)
+def metered(door: Callable[..., Flask]) -> Flask:
+    return door(metrics_token=TOKEN)
 
 
 @pytest.mark.parametrize(

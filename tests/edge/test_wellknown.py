@@ -16,8 +16,8 @@ CONTACT = "mailto:security@shop.example"
 
 
 @pytest.fixture
-def told(door_app: Callable[..., Flask]) -> Flask:
-    return door_app(security_contact=CONTACT)
+def told(door: Callable[..., Flask]) -> Flask:
+    return door(security_contact=CONTACT)
 
 
 def test_every_host_says_where_to_report_a_fault(told: Flask) -> None:
