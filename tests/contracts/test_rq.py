@@ -554,6 +554,7 @@ def test_a_ring_of_a_dead_valkey_fails_at_once() -> None:
 
 
 @pytest.mark.slow(seconds=2.3)
+@pytest.mark.servers
 def test_an_idle_worker_outlives_a_valkey_that_comes_back(
     own_valkey: Valkey, worker: Start, file: Path, until: Until
 ) -> None:
@@ -579,6 +580,7 @@ def test_an_idle_worker_outlives_a_valkey_that_comes_back(
 # --- processes
 
 
+@pytest.mark.servers
 def test_a_job_runs_in_the_worker_itself_and_sigterm_lets_it_finish(
     queue: Queue, worker: Start, file: Path, until: Until
 ) -> None:
@@ -594,6 +596,7 @@ def test_a_job_runs_in_the_worker_itself_and_sigterm_lets_it_finish(
     assert waiting.get_status() == JobStatus.QUEUED
 
 
+@pytest.mark.servers
 def test_sigterm_ends_an_idle_worker_at_once(
     redis: Redis, worker: Start, until: Until
 ) -> None:
@@ -606,6 +609,7 @@ def test_sigterm_ends_an_idle_worker_at_once(
     assert time.monotonic() - asked < 5
 
 
+@pytest.mark.servers
 def test_max_jobs_ends_the_worker_and_leaves_the_rest(
     queue: Queue, worker: Start, file: Path
 ) -> None:
@@ -617,6 +621,7 @@ def test_max_jobs_ends_the_worker_and_leaves_the_rest(
     assert queue.count == 1
 
 
+@pytest.mark.servers
 def test_a_job_killed_in_the_middle_is_run_by_nobody_and_stands_in_nobodys_way(
     queue: Queue, redis: Redis, worker: Start, file: Path, until: Until
 ) -> None:
@@ -637,6 +642,7 @@ def test_a_job_killed_in_the_middle_is_run_by_nobody_and_stands_in_nobodys_way(
     assert keys_of(redis, LIST) == []
 
 
+@pytest.mark.servers
 def test_a_job_taken_and_not_begun_stays_between_two_lists(
     queue: Queue, redis: Redis, worker: Start, file: Path
 ) -> None:
@@ -651,6 +657,7 @@ def test_a_job_taken_and_not_begun_stays_between_two_lists(
     assert lines(file) == []
 
 
+@pytest.mark.servers
 def test_two_workers_share_the_list(
     queue: Queue, worker: Start, file: Path, until: Until
 ) -> None:

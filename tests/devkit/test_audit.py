@@ -199,14 +199,16 @@ def new_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pip.lock").write_text(only_pip)
     python = folder / "venv" / "bin" / "python"
     subprocess.run(
-        [sys.executable, "-m", "venv", str(folder / "venv")],
+        [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")],
         check=True,
         capture_output=True,
     )
     command = [
-        str(python),
+        sys.executable,
         "-m",
         "pip",
+        "--python",
+        str(python),
         "install",
         "-q",
         "--require-hashes",
@@ -219,6 +221,7 @@ def new_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow(8)
+@pytest.mark.servers
 def test_a_withdrawn_release_and_another_file_are_found_and_a_silent_index_is_no_pass(
     index: Callable[..., Path], new_pip: Path
 ) -> None:

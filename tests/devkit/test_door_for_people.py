@@ -145,6 +145,7 @@ def test_pips_failures_become_a_sentence_with_the_fix(
 
 
 @pytest.mark.slow
+@pytest.mark.servers
 def test_a_missing_wheel_is_said_with_the_platform(copy: Path) -> None:
     (copy / "requirements" / "sandbox.lock").write_text(
         f"no-such-wheel-anywhere==1.0 --hash=sha256:{'0' * 64}\n"

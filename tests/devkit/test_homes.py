@@ -15,6 +15,7 @@ from devkit import postgres_home, servers
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.servers,
     pytest.mark.skipif(
         os.geteuid() != 0, reason="about root, who may not run PostgreSQL"
     ),

@@ -48,6 +48,7 @@ def run(folder: Path, *words: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow(seconds=2.5)
+@pytest.mark.servers
 def test_together_they_run_every_test_once_and_part_no_file(tmp_path: Path) -> None:
     written(tmp_path, a=3, b=2, c=2, d=1)
     ran = run(tmp_path, "-k", "not c1")
@@ -73,6 +74,7 @@ def test_one_process_is_plain_pytest_and_there_are_two_more_than_cores(
     assert [test._shares(parts)[1] for parts in (2, 4, 9)] == ["2", "4", "4"]
 
 
+@pytest.mark.servers
 def test_none_outlives_the_one_that_started_them(tmp_path: Path) -> None:
     """Killed in the middle of a test that would last a minute: nothing is left within moments."""
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)

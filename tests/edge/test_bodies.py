@@ -244,6 +244,7 @@ def head(host: str, path: str, *lines: str) -> bytes:
 
 
 @pytest.mark.slow(seconds=6)
+@pytest.mark.servers
 def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) -> None:
     half = [
         head("127.0.0.1", HOOK, "Content-Length: 13") + b'{"event":"x"',
@@ -281,6 +282,7 @@ def test_cut_off_and_malformed_bodies_on_the_wire(served: Served, app: Flask) ->
 
 @pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize("served", ["http_server"], indirect=True)
+@pytest.mark.servers
 def test_the_front_lets_in_a_file_of_a_live_log_in_and_refuses_in_our_words(
     served: Served, ama_agent: Visitor
 ) -> None:

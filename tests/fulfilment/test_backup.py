@@ -22,7 +22,7 @@ from devkit.databases import Database
 from operations import postgres_programs, restored
 from tests.support.settings import Using
 
-pytestmark = pytest.mark.slow(seconds=0.2)
+pytestmark = [pytest.mark.slow(seconds=0.2), pytest.mark.servers]
 
 Command = Callable[..., Result]
 

@@ -28,6 +28,8 @@ from integrations.sandbox import sockets
 from integrations.sandbox.store import DEFAULT_KEY, DEFAULT_SECRET, FIRST_ID
 from tests.support.settings import Using
 
+pytestmark = pytest.mark.servers
+
 SCALE = 4
 WITHIN_S = 20 / SCALE
 LATE_S = 3.0
@@ -109,7 +111,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20) -> float:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds
-        time.sleep(0.02)
+        time.sleep(0.05)
     return time.monotonic() - began
 
 
@@ -138,7 +140,7 @@ def look_on(app: Flask, seconds: float) -> None:
     while time.monotonic() < ends:
         look(app)
         assert stopped(app) is None
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def reads() -> int:
