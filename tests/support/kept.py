@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from core.base import database_identity
-
 OLD_S = 20.0
 """The age at which a scene is built anew, in seconds of the machine's clock."""
 
-_IDENTITY = "database.lineage"  # which database this is: of each restore, of no scene
+_IDENTITY = (
+    "database.lineage"  # the row that says which database this is stays as it is
+)
 
 T = TypeVar("T")
 Keep = Callable[[str, Callable[[], T]], T]
@@ -104,8 +104,6 @@ class Kept:
             for table, rows in tables.items():
                 with cursor.copy(f"COPY {table} FROM STDIN") as copied:
                     copied.write(b"\n".join(row for row in rows if row) + b"\n")
-            if "settings" in tables:
-                cursor.execute(database_identity.REMEMBER)
 
 
 def _rows(table: str) -> str:
