@@ -21,6 +21,7 @@ from core import fund_requests, ledger
 from core.audit import SYSTEM, Actor
 from core.base import clock, tenancy
 from core.orders import owing
+from tests.support.kept import Keep
 from tests.support.settings import Using
 
 pytestmark = pytest.mark.slow(seconds=0.15)
@@ -34,10 +35,22 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def days(
-    app: Flask, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    in_store: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    kept: Keep[None],
 ) -> None:
     """GH₵ 1 on the 10th, 2 and a taking back of 0.50 on the 11th, 3 at the last moment of the 12th
     and 4 at the first of the 13th. The opening balance of the seed comes before."""
+    kept("days", lambda: build_days(app, in_store, monkeypatch))
+    monkeypatch.setattr(
+        clock, "wall_source", lambda: datetime(2026, 11, 20, tzinfo=UTC)
+    )
+
+
+def build_days(
+    app: Flask, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     tables_owner.execute("ALTER TABLE postings DISABLE TRIGGER postings_frozen")
     tables_owner.execute("UPDATE postings SET at = '2026-11-01 08:00+00'")
     tables_owner.execute("ALTER TABLE postings ENABLE TRIGGER postings_frozen")
@@ -54,9 +67,6 @@ def days(
             monkeypatch.setattr(clock, "wall_source", lambda moment=moment: moment)
             verb = ledger.fund_wallet if pesewas > 0 else ledger.take_back
             verb(store_id, abs(pesewas), f"note {pesewas}", SYSTEM)
-    monkeypatch.setattr(
-        clock, "wall_source", lambda: datetime(2026, 11, 20, tzinfo=UTC)
-    )
 
 
 def figure(page: str, label: str) -> str:
