@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -36,7 +37,7 @@ from core.base import clock, database_identity, hashing, tenancy
 from core.base.config import Config
 from core.base.db import db
 from devkit import databases, servers, valkey_server
-from tests.support import longest_first, settings
+from tests.support import longest_first, named_marks, settings
 from tests.support.kept import Keep, Kept
 
 
@@ -48,6 +49,14 @@ def pytest_configure(config: pytest.Config) -> None:
         supervision.end_with_parent(signal.SIGTERM)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What no test of a file can be is not read in for it."""
+    expression = config.option.markexpr
+    if not expression or not collection_path.is_file():
+        return None
+    return None if named_marks.may_hold(collection_path, expression) else True
+
+
 def pytest_collection_finish() -> None:
     """Thousands of tests stay in memory to the end: the collector need not look at them again and
     again."""
@@ -57,11 +66,17 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
-) -> None:
+) -> Iterator[None]:
     """In one of several processes, after -m and -k have had their say, the longest files first."""
+    if unnamed := named_marks.unnamed(items):
+        raise pytest.UsageError(
+            "name these marks in the file of the test, as `pytest.mark.…`, else a stage does not"
+            f" find it: {', '.join(unnamed)}"
+        )
+    yield
     if hasattr(config, "workerinput"):
         items[:] = longest_first.ordered(items)
 
