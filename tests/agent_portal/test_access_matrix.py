@@ -276,10 +276,12 @@ def test_every_argument_of_a_route_is_known_here() -> None:
 def test_what_is_another_store_s_is_answered_as_what_is_not_there(
     people: Callable[[str, str], Visitor], things: Things, name: str
 ) -> None:
+    # One log-in for all: had it ended at one of them, the next would lead to it, and not be a 404.
+    visitors = {room: people(name, room) for room in ("store", "portal")}
     for route in IN_STORES:
         is_ours = name == "agent of B" and route.room == "portal"
         other = things.ours if is_ours else things.theirs
-        visitor = people(name, route.room)
+        visitor = visitors[route.room]
         own_code = (things.theirs if is_ours else things.ours)["code"]
         answer = ask(visitor, route, other, own_code)
         found = plain(answer, route, other)
@@ -302,10 +304,11 @@ def test_who_may_not_is_refused_and_who_may_is_not(
     people: Callable[[str, str], Visitor], things: Things, name: str
 ) -> None:
     own = things.theirs if name == "agent of B" else things.ours
+    visitor = people(name, "portal")
     for route in ROUTES:
         if route.room != "portal" or route.path in LEADS_TO_LOG_IN:
             continue
-        answer = ask(people(name, "portal"), route, own)
+        answer = ask(visitor, route, own)
         status, needs = answer.status_code, route.rank or 0
         is_sent_to_log_in = "/login" in (answer.location or "")
         if PEOPLE[name] >= needs:
@@ -321,6 +324,7 @@ def test_who_may_not_is_refused_and_who_may_is_not(
 def test_nobody_but_the_platform_s_people_reaches_the_console(
     people: Callable[[str, str], Visitor], things: Things, name: str
 ) -> None:
+    visitor = people(name, "admin")
     for route in ROUTES:
         if route.room != "admin" or route.path in (
             "/login",
@@ -329,7 +333,7 @@ def test_nobody_but_the_platform_s_people_reaches_the_console(
             "/reset/<token>",
         ):
             continue
-        answer = ask(people(name, "admin"), route, things.ours)
+        answer = ask(visitor, route, things.ours)
         assert "/login" in (answer.location or "") or answer.status_code in (
             401,
             403,
@@ -338,3 +342,7 @@ def test_nobody_but_the_platform_s_people_reaches_the_console(
             route,
             answer.status_code,
         )
+    # all the while it was this person's log-in that did not do
+    visitor.base_url = "http://portal.localhost"
+    sent_to_log_in = "/login" in (visitor.get("/").location or "")
+    assert sent_to_log_in == (PEOPLE[name] == 0)
