@@ -19,13 +19,16 @@ from devkit import test
 
 STAGES = (
     ("(browser or servers or matrix) and not (alone or all_cores)", 4),
-    ("alone and not all_cores", 2),
+    ("alone and timed and not all_cores", 2),
+    ("alone and not (timed or all_cores)", 3),
     ("all_cores", 1),
 )
 """Which tests are proofs, and in how many processes. A browser goes through all of the program, and
 waits for pages most of the time, as who starts servers waits for them; a matrix goes through every
-combination of something. What starts the whole program runs two at once: nothing it shows may
-depend on a quiet machine. Last comes what has processes of its own for all cores."""
+combination of something. What starts the whole program waits a third of its time and runs three at
+once, since nothing it shows may depend on a quiet machine; two where it says that something takes
+at most a second, or must meet a purchase under way. Last comes what has processes of its own for
+all cores."""
 
 
 @dataclass(frozen=True)

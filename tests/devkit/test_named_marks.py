@@ -6,16 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 from projects import ROOT
 
 from devkit.prove import STAGES
 from devkit.test import STAGES as TESTS
 from tests.support import named_marks
 
-BROWSERS, ALONE, ALL_CORES = (which for which, _ in STAGES)
+BROWSERS, TIMED, ALONE, ALL_CORES = (which for which, _ in STAGES)
 ((OTHERS, _),) = TESTS
 
 
@@ -29,6 +31,7 @@ BROWSERS, ALONE, ALL_CORES = (which for which, _ in STAGES)
         # one test of the file may be the one, and another the other
         ("alone browser", {OTHERS, ALONE, BROWSERS}),
         ("all_cores alone", {OTHERS, ALONE, ALL_CORES}),
+        ("timed alone", {OTHERS, TIMED, ALONE}),
     ],
 )
 def test_a_file_is_left_out_where_no_choice_of_its_marks_would_be_taken(
@@ -38,9 +41,26 @@ def test_a_file_is_left_out_where_no_choice_of_its_marks_would_be_taken(
     file.write_text("alone = browser = 1\n")
     with file.open("a") as text:
         text.writelines(f"@pytest.mark.{mark}\n" for mark in named.split())
-    asked = (BROWSERS, ALONE, ALL_CORES, OTHERS)
+    asked = (BROWSERS, TIMED, ALONE, ALL_CORES, OTHERS)
     assert {which for which in asked if named_marks.may_hold(file, which)} == expected
     assert named_marks.may_hold(file, "slow"), "of other marks nothing is known"
+
+
+CHOICES = [
+    frozenset(marks)
+    for count in range(len(named_marks.STAGES) + 1)
+    for marks in combinations(named_marks.STAGES, count)
+]
+
+
+@pytest.mark.parametrize("marks", CHOICES, ids=" ".join)
+def test_whatever_its_marks_a_test_is_of_one_stage(marks: frozenset[str]) -> None:
+    taken = [
+        which
+        for which in (OTHERS, BROWSERS, TIMED, ALONE, ALL_CORES)
+        if Expression.compile(which).evaluate(lambda name, /, **_: name in marks)
+    ]
+    assert len(taken) == 1
 
 
 @pytest.mark.slow(seconds=2)

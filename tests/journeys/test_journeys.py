@@ -36,7 +36,11 @@ Valkey takes seconds."""
 STOPPED_S = 30
 FOREIGN = ("MAKOLA_", "DATABASE_", "REDIS_", "DATA_MART_", "FLASK_", "GRANIAN_")
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow(seconds=7),
+    pytest.mark.alone,
+    pytest.mark.timeout(300),
+]
 in_a_browser = [pytest.mark.browser, chromium.NEEDED]
 
 

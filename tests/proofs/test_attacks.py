@@ -10,7 +10,12 @@ import pytest
 from tests.proofs import attacks
 from tests.proofs.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=10), pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow(seconds=10),
+    pytest.mark.alone,
+    pytest.mark.timed,
+    pytest.mark.timeout(300),
+]
 
 
 @pytest.mark.parametrize("attack", list(attacks.ATTACKS))

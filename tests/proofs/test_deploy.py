@@ -10,7 +10,7 @@ import pytest
 from tests.proofs import deploy
 from tests.proofs.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=30), pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow(seconds=50), pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 def test_a_deploy_in_the_middle_of_purchases_leaves_none_unclear(

@@ -11,7 +11,12 @@ from tests.proofs import guessing
 from tests.proofs.guessing import Seen
 from tests.proofs.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=60), pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow(seconds=15),
+    pytest.mark.alone,
+    pytest.mark.timed,
+    pytest.mark.timeout(300),
+]
 SECONDS = 8.0
 """`python -m tests.proofs.guessing` goes on for longer."""
 

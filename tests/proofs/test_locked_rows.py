@@ -10,7 +10,12 @@ import pytest
 from tests.proofs import locked_rows
 from tests.proofs.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=15), pytest.mark.alone, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.slow(seconds=15),
+    pytest.mark.alone,
+    pytest.mark.timed,
+    pytest.mark.timeout(180),
+]
 HOLD_S = 3.0
 
 

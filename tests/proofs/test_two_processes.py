@@ -10,7 +10,12 @@ import pytest
 from tests.proofs import two_processes
 from tests.proofs.stage import Stage
 
-pytestmark = [pytest.mark.slow(seconds=30), pytest.mark.alone, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow(seconds=30),
+    pytest.mark.alone,
+    pytest.mark.timed,
+    pytest.mark.timeout(300),
+]
 
 
 def test_a_change_is_seen_by_every_process_within_two_seconds(

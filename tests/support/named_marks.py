@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-STAGES = ("alone", "all_cores", "browser", "matrix", "servers")
+STAGES = ("alone", "all_cores", "browser", "matrix", "servers", "timed")
 """The marks by which stages choose."""
 _KEYWORDS = {"and", "or", "not"}
 
