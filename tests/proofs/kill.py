@@ -58,6 +58,8 @@ STUCK_S = 120
 change the run is over, whatever is still open. Not scaled."""
 LONGEST_PAUSE_S = max(FixedLimits.processing_ladder_s)
 CALLS_A_WINDOW = 50
+FEW_IN_CASES = 3
+"""So many orders may end in a case in a run of less than 150: one in a hundred does."""
 LINE_S = 5.0
 LATE_CASES_S = 600
 LONG = {"orders": 1_000, "kills": 200, "scale": 1.0}
@@ -353,6 +355,7 @@ class Run:
             "acts": acts,
             "faults": faults,
             "least_of_a_kind": self.wanted.least_of_a_kind,
+            "few_in_cases": FEW_IN_CASES,
         }
 
     def _faults(self, sandbox_url: str) -> dict[str, int]:

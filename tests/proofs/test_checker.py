@@ -150,6 +150,7 @@ def world(
             "acts": {"flush": 2},
             "faults": ["purchase.delay"],
             "least_of_a_kind": 10,
+            "few_in_cases": 0,
         },
         "faults": {"purchase.delay": 10},
         "kills": [kill, {**kill, "hit": False}],

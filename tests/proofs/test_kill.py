@@ -19,8 +19,9 @@ nothing."""
 SHOWN = 60
 
 pytestmark = [
-    pytest.mark.slow(seconds=300),
+    pytest.mark.slow(seconds=200),
     pytest.mark.alone,
+    pytest.mark.timed,
     pytest.mark.timeout(LONGEST_S),
 ]
 SEED = "1"
@@ -37,9 +38,9 @@ def test_no_order_is_lost_and_none_is_bought_twice(
         print(file=sys.stderr)
         words = [
             "--orders",
-            "150",
+            "100",
             "--kills",
-            "36",
+            "24",
             "--scale",
             "10",
             "--seed",
