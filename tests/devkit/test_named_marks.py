@@ -6,11 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from itertools import combinations
 from pathlib import Path
 
 import pytest
-from _pytest.mark.expression import Expression
 from projects import ROOT
 
 from devkit.prove import STAGES
@@ -44,23 +42,6 @@ def test_a_file_is_left_out_where_no_choice_of_its_marks_would_be_taken(
     asked = (BROWSERS, TIMED, ALONE, ALL_CORES, OTHERS)
     assert {which for which in asked if named_marks.may_hold(file, which)} == expected
     assert named_marks.may_hold(file, "slow"), "of other marks nothing is known"
-
-
-CHOICES = [
-    frozenset(marks)
-    for count in range(len(named_marks.STAGES) + 1)
-    for marks in combinations(sorted(named_marks.STAGES), count)
-]
-
-
-@pytest.mark.parametrize("marks", CHOICES, ids=lambda marks: " ".join(sorted(marks)))
-def test_whatever_its_marks_a_test_is_of_one_stage(marks: frozenset[str]) -> None:
-    taken = [
-        which
-        for which in (OTHERS, BROWSERS, TIMED, ALONE, ALL_CORES)
-        if Expression.compile(which).evaluate(lambda name, /, **_: name in marks)
-    ]
-    assert len(taken) == 1
 
 
 @pytest.mark.slow(seconds=2)
