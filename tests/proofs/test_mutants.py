@@ -31,10 +31,10 @@ CAUGHT = {
     "grace": (1, {"one_charge_per_order"}),
     "one_reference": (1, {"one_reference"}),
     "conditional_move": (
-        6,
+        3,
         {"final_stays_final", "one_hold_one_capture_or_release", "no_overdraft"},
     ),
-    "lease_check": (8, {"no_send_after_lease"}),
+    "lease_check": (7, {"no_send_after_lease"}),
     "sweep": (1, {"everything_terminal_or_in_case"}),
     "double_entry_check": (1, {"books_sum_to_zero"}),
 }
